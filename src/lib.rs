@@ -1,0 +1,1 @@
+//! vecferry moves Milvus and Zilliz Cloud collections between clusters from YAML plan files.
