@@ -1,1 +1,6 @@
 //! vecferry moves Milvus and Zilliz Cloud collections between clusters from YAML plan files.
+#![allow(dead_code)]
+
+mod collection;
+mod diagnostic;
+mod plan;

@@ -1,0 +1,67 @@
+//! What a server can hold. `diff` decides by these values, so it never needs to know which server is behind them.
+
+use std::collections::BTreeSet;
+
+use super::DataType;
+
+/// Whether a collection whose server makes the keys accepts given keys all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExplicitKeys {
+    /// It refuses them; the keys survive only where auto-id is off.
+    Refused,
+    /// It takes them where the collection has the property `allow_insert_auto_id`.
+    ByProperty,
+    /// It takes them.
+    Accepted,
+}
+
+/// What a text field's `max_length` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LengthUnit {
+    /// UTF-8 bytes.
+    Bytes,
+    /// Unicode characters.
+    Characters,
+}
+
+/// What a server can hold and do.
+#[derive(Debug, Clone)]
+pub struct Capabilities {
+    /// Its name and version for messages, e.g. `Milvus 2.3.5`.
+    pub server: String,
+    /// Types of fields it stores and returns.
+    pub types: BTreeSet<DataType>,
+    /// Whether fields may hold nulls.
+    pub nullable: bool,
+    /// Whether vector fields may hold nulls.
+    pub nullable_vectors: bool,
+    /// Whether default values are kept and honoured.
+    pub defaults: bool,
+    /// Whether it runs functions such as BM25.
+    pub functions: bool,
+    /// Whether it keeps clustering keys.
+    pub clustering_key: bool,
+    /// Most vector fields in one collection.
+    pub max_vector_fields: usize,
+    /// Most shards in one collection.
+    pub max_shards: u32,
+    /// Whether auto-id collections take given keys.
+    pub explicit_keys: ExplicitKeys,
+    /// What `max_length` counts.
+    pub length_unit: LengthUnit,
+    /// Most that `max_length` may be, in `length_unit`.
+    pub max_text_length: usize,
+    /// Whether names are limited to ASCII letters, digits and underscores, up to 255 of them.
+    pub strict_names: bool,
+    /// Whether it keeps the number of shards, descriptions, the consistency level and the number of partitions behind a
+    /// partition key.
+    pub keeps_settings: bool,
+    /// Whether each vector field needs an index before the collection can be loaded.
+    pub load_needs_index: bool,
+    /// Whether an array of text needs `max_length` for its elements.
+    pub array_text_needs_length: bool,
+    /// Whether it can keep two rows of one key; one that cannot has no duplicates to look for.
+    pub keeps_duplicates: bool,
+    /// Whether queries may name partitions.
+    pub partition_reads: bool,
+}

@@ -1,0 +1,22 @@
+//! The words that every room shares: schemas, data types, keys and ranges of keys, batches of rows and their fingerprints.
+//!
+//! Nothing here opens a connection or a file. A connector (`cluster`) translates its wire format into these words and back.
+
+mod batch;
+mod capabilities;
+mod data_type;
+mod fingerprint;
+mod json_value;
+mod key;
+mod schema;
+
+pub use batch::{BatchError, RowBatch};
+pub use capabilities::{Capabilities, ExplicitKeys, LengthUnit};
+pub use data_type::DataType;
+pub use fingerprint::{Fingerprint, RowHasher};
+pub use json_value::hash_json;
+pub use key::{Key, KeyRange};
+pub use schema::{
+    CollectionSchema, Consistency, DefaultValue, Field, Function, FunctionKind, Index, LiveCollection, LoadState,
+    DEFAULT_PARTITION, DYNAMIC_FIELD,
+};

@@ -1,0 +1,2 @@
+mod resolved;
+pub use resolved::*;
