@@ -4,17 +4,6 @@ use std::collections::BTreeSet;
 
 use super::DataType;
 
-/// Whether a collection whose server makes the keys accepts given keys all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExplicitKeys {
-    /// It refuses them; the keys survive only where auto-id is off.
-    Refused,
-    /// It takes them where the collection has the property `allow_insert_auto_id`.
-    ByProperty,
-    /// It takes them.
-    Accepted,
-}
-
 /// What a text field's `max_length` counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LengthUnit {
@@ -45,8 +34,6 @@ pub struct Capabilities {
     pub max_vector_fields: usize,
     /// Most shards in one collection.
     pub max_shards: u32,
-    /// Whether auto-id collections take given keys.
-    pub explicit_keys: ExplicitKeys,
     /// What `max_length` counts.
     pub length_unit: LengthUnit,
     /// Most that `max_length` may be, in `length_unit`.
@@ -62,6 +49,4 @@ pub struct Capabilities {
     pub array_text_needs_length: bool,
     /// Whether it can keep two rows of one key; one that cannot has no duplicates to look for.
     pub keeps_duplicates: bool,
-    /// Whether queries may name partitions.
-    pub partition_reads: bool,
 }

@@ -4,12 +4,10 @@
 use std::fmt;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-};
+use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, FixedSizeBinaryArray, FixedSizeListArray, ListArray,
-    PrimitiveArray, StringArray,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, FixedSizeBinaryArray, FixedSizeListArray,
+    ListArray, PrimitiveArray, StringArray,
 };
 use arrow_buffer::{ArrowNativeType, ToByteSlice};
 use serde::{Deserialize, Serialize};
@@ -55,9 +53,9 @@ impl Serialize for Fingerprint {
 impl<'de> Deserialize<'de> for Fingerprint {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let parsed = text.split_once(':').and_then(|(rows, sum)| {
-            Some(Self { rows: rows.parse().ok()?, sum: u128::from_str_radix(sum, 16).ok()? })
-        });
+        let parsed = text
+            .split_once(':')
+            .and_then(|(rows, sum)| Some(Self { rows: rows.parse().ok()?, sum: u128::from_str_radix(sum, 16).ok()? }));
         parsed.ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a fingerprint (rows:hash)")))
     }
 }
@@ -165,7 +163,9 @@ impl<'a> Column<'a> {
                 let list = array.as_fixed_size_list();
                 Self::Int8s(list, list.values().as_primitive::<Int8Type>().values())
             }
-            DataType::ArrayOfStruct | DataType::Unknown(_) => return Err(BatchError::Unsupported(field.name.clone())),
+            DataType::ArrayOfStruct | DataType::Unknown(_) => {
+                return Err(BatchError::Unsupported(field.name.clone()));
+            }
         })
     }
 
@@ -254,7 +254,7 @@ fn primitive<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, row: usize, out: 
 
 fn vector<T: ArrowNativeType>(list: &FixedSizeListArray, values: &[T], row: usize, out: &mut Vec<u8>) {
     if mark(list, row, out) {
-        let start = list.value_offset_at(row).as_usize();
+        let start = list.value_offset_at(row);
         let end = start + list.value_length().as_usize();
         out.extend_from_slice(values[start..end].to_byte_slice());
     }

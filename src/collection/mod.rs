@@ -11,12 +11,12 @@ mod key;
 mod schema;
 
 pub use batch::{BatchError, RowBatch};
-pub use capabilities::{Capabilities, ExplicitKeys, LengthUnit};
+pub use capabilities::{Capabilities, LengthUnit};
 pub use data_type::DataType;
 pub use fingerprint::{Fingerprint, RowHasher};
 pub use json_value::hash_json;
 pub use key::{Key, KeyRange};
 pub use schema::{
-    CollectionSchema, Consistency, DefaultValue, Field, Function, FunctionKind, Index, LiveCollection, LoadState,
-    DEFAULT_PARTITION, DYNAMIC_FIELD,
+    CollectionSchema, Consistency, DEFAULT_PARTITION, DYNAMIC_FIELD, DefaultValue, Field, Function, FunctionKind,
+    Index, LiveCollection, LoadState,
 };

@@ -92,10 +92,16 @@ impl Field {
         match self.data_type {
             DataType::Array => {
                 let element = self.element_type.map_or_else(|| "?".to_owned(), |element| element.to_string());
-                let length = if self.element_type == Some(DataType::VarChar) { measure(self.max_length()) } else { String::new() };
+                let length = if self.element_type == Some(DataType::VarChar) {
+                    measure(self.max_length())
+                } else {
+                    String::new()
+                };
                 format!("ARRAY<{element}{length}>{}", measure(self.max_capacity()))
             }
-            DataType::VarChar | DataType::Text => format!("{}{}", self.data_type, measure(self.max_length())),
+            DataType::VarChar | DataType::Text => {
+                format!("{}{}", self.data_type, measure(self.max_length()))
+            }
             _ if self.data_type.is_vector() => format!("{}{}", self.data_type, measure(self.dim())),
             _ => self.data_type.to_string(),
         }

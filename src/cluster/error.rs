@@ -1,0 +1,90 @@
+//! What can go wrong between vecferry and a cluster, by what can be done about it.
+
+use std::fmt;
+
+/// What can be done about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No connection could be made: wrong port, dead server, name that does not resolve, TLS that does not fit.
+    Unreachable,
+    /// The server refused the credentials, or they may not do this.
+    Denied,
+    /// A secret could not be read, or a file of the TLS settings.
+    Config,
+    /// What was named does not exist.
+    NotFound,
+    /// It may work in a moment: unavailable, leader changes, overload.
+    Transient,
+    /// Too fast for the server's limits.
+    RateLimited,
+    /// A request or an answer is larger than allowed; ask for less at once.
+    TooLarge,
+    /// The server says no, and will say so again.
+    Refused,
+    /// The answer makes no sense.
+    Nonsense,
+    /// The rows cannot be sent: they do not fit the target's fields.
+    Misfit,
+}
+
+/// An error of a cluster.
+#[derive(Debug, Clone)]
+pub struct ClusterError {
+    /// What can be done.
+    pub kind: ErrorKind,
+    /// Which cluster: scheme, host and port.
+    pub uri: String,
+    /// What was being done, e.g. `describe collection docs`.
+    pub action: String,
+    /// What went wrong, without credentials.
+    pub message: String,
+    /// The server's own code, where it gave one.
+    pub code: Option<i32>,
+}
+
+impl ClusterError {
+    /// Whether the same call may succeed in a moment.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind, ErrorKind::Transient | ErrorKind::RateLimited | ErrorKind::Unreachable)
+    }
+
+    /// What to do next, in one sentence.
+    pub fn help(&self) -> &'static str {
+        match self.kind {
+            ErrorKind::Unreachable => {
+                "check the uri (host, port, http or https) and that the server is running and reachable from here"
+            }
+            ErrorKind::Denied => {
+                "check the token, or user name and password, and that they may read and write these collections"
+            }
+            ErrorKind::Config => {
+                "check the reference in the plan or in vecferry.toml, and that it can be read by this user"
+            }
+            ErrorKind::NotFound => "check the names in the plan against what the cluster holds",
+            ErrorKind::Transient => "run the same command again: it goes on where it stopped",
+            ErrorKind::RateLimited => "run the same command again later, or set limits.write_mb_per_s lower",
+            ErrorKind::TooLarge => {
+                "a single row is larger than the server's limit for one message; raise that limit on the server"
+            }
+            ErrorKind::Refused => {
+                "the server's own words say what it does not accept; change the plan or the server accordingly"
+            }
+            ErrorKind::Nonsense => {
+                "this looks like a bug in the server or in vecferry; please report it with the message above"
+            }
+            ErrorKind::Misfit => "change the row or the field's type, or leave the row out with `where`",
+        }
+    }
+}
+
+impl fmt::Display for ClusterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: could not {}: {}", self.uri, self.action, self.message)?;
+        if let Some(code) = self.code {
+            write!(f, " (server code {code})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ClusterError {}

@@ -1,0 +1,178 @@
+//! The connection: channel, TLS, credentials, deadlines, and repeating what may be repeated.
+
+use std::fmt;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use base64::Engine;
+use milvus::proto::milvus::milvus_service_client::MilvusServiceClient;
+use secrecy::{ExposeSecret, SecretString};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as TonicEndpoint, Identity};
+
+use super::status;
+use crate::cluster::{ClusterError, ErrorKind, Result, secret};
+use crate::plan::{Auth, Endpoint, Tls};
+
+/// Largest answer that is accepted. Milvus sends up to 256 MiB since 2.4; vecferry asks for far less at a time.
+const MAX_ANSWER: usize = 256 << 20;
+/// How long calls that may be repeated are repeated before the error is final: longer than a server takes to start again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A stub with credentials in every request.
+pub type Stub = MilvusServiceClient<InterceptedService<Channel, Credentials>>;
+
+/// Adds the authorization header. The value is marked sensitive, so no debug output shows it.
+#[derive(Clone)]
+pub struct Credentials(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Credentials {
+    fn call(&mut self, mut request: tonic::Request<()>) -> std::result::Result<tonic::Request<()>, tonic::Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// A connection to one server.
+#[derive(Clone)]
+pub struct Client {
+    stub: Stub,
+    uri: String,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("uri", &self.uri).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Opens a connection. Secrets and certificates are read here.
+    pub async fn connect(endpoint: &Endpoint) -> Result<Self> {
+        let failed = |kind, message: String| ClusterError {
+            kind,
+            uri: endpoint.uri.clone(),
+            action: format!("connect to `{}`", endpoint.name),
+            message,
+            code: None,
+        };
+        let credentials = credentials(&endpoint.auth).await.map_err(|message| failed(ErrorKind::Config, message))?;
+        let mut channel = TonicEndpoint::from_shared(endpoint.uri.clone())
+            .map_err(|error| failed(ErrorKind::Config, error.to_string()))?
+            .connect_timeout(endpoint.connect_timeout)
+            .timeout(endpoint.request_timeout)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(20))
+            .initial_stream_window_size(8 << 20)
+            .initial_connection_window_size(16 << 20)
+            .tcp_nodelay(true);
+        if endpoint.uri.starts_with("https:") {
+            let tls = tls(&endpoint.tls).map_err(|message| failed(ErrorKind::Config, message))?;
+            channel = channel.tls_config(tls).map_err(|error| failed(ErrorKind::Config, chain(&error)))?;
+        }
+        let channel = channel.connect().await.map_err(|error| failed(ErrorKind::Unreachable, chain(&error)))?;
+        let stub = MilvusServiceClient::with_interceptor(channel, Credentials(credentials))
+            .max_decoding_message_size(MAX_ANSWER)
+            .max_encoding_message_size(MAX_ANSWER);
+        Ok(Self { stub, uri: endpoint.uri.clone() })
+    }
+
+    /// Scheme, host and port.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// The stub; cloning it is cheap, all clones share the connection.
+    pub fn stub(&self) -> Stub {
+        self.stub.clone()
+    }
+
+    /// An error of this server that no status of its own describes.
+    pub fn error(&self, kind: ErrorKind, action: &str, message: impl Into<String>) -> ClusterError {
+        ClusterError { kind, uri: self.uri.clone(), action: action.to_owned(), message: message.into(), code: None }
+    }
+
+    /// Sends one request, once. `call` sends it, and the status inside its answer is checked by `status_of`.
+    pub async fn once<R, F>(
+        &self,
+        action: &str,
+        call: F,
+        status_of: fn(&R) -> Option<&milvus::proto::common::Status>,
+    ) -> Result<R>
+    where
+        F: Future<Output = std::result::Result<tonic::Response<R>, tonic::Status>>,
+    {
+        let answer = call.await.map_err(|error| status::transport(&self.uri, action, &error))?.into_inner();
+        status::check(&self.uri, action, status_of(&answer))?;
+        Ok(answer)
+    }
+
+    /// Repeats a call that changes nothing, or changes nothing the second time, while its error is transient.
+    pub async fn patiently<T, F>(&self, call: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        call.retry(
+            ExponentialBuilder::default()
+                .with_jitter()
+                .with_min_delay(Duration::from_millis(100))
+                .with_max_delay(Duration::from_secs(5))
+                .with_total_delay(Some(PATIENCE))
+                .without_max_times(),
+        )
+        .when(ClusterError::is_transient)
+        .notify(|error, delay| tracing::info!(%error, ?delay, "repeating a request"))
+        .await
+    }
+}
+
+async fn credentials(auth: &Auth) -> std::result::Result<Option<MetadataValue<Ascii>>, String> {
+    let token = match auth {
+        Auth::None => return Ok(None),
+        Auth::Token(reference) => secret::resolve(reference).await?,
+        Auth::Password { username, password } => {
+            let password = secret::resolve(password).await?;
+            SecretString::from(format!("{username}:{}", password.expose_secret()))
+        }
+    };
+    let encoded = base64::engine::general_purpose::STANDARD.encode(token.expose_secret());
+    let mut value: MetadataValue<Ascii> =
+        encoded.parse().map_err(|_| "the credentials cannot be sent as a header".to_owned())?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+fn tls(settings: &Tls) -> std::result::Result<ClientTlsConfig, String> {
+    let read = |path: &std::path::Path| fs_err::read(path).map_err(|error| error.to_string());
+    let mut tls = ClientTlsConfig::new();
+    tls = match &settings.ca {
+        Some(path) => tls.ca_certificate(Certificate::from_pem(read(path)?)),
+        None => tls.with_native_roots(),
+    };
+    if let Some((certificate, key)) = &settings.client {
+        tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
+    }
+    if let Some(name) = &settings.server_name {
+        tls = tls.domain_name(name);
+    }
+    Ok(tls)
+}
+
+/// An error with its causes, each once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,25 @@
+//! The connector for Milvus and everything that speaks its gRPC protocol, milvus-lite and Zilliz Cloud endpoints included.
+//!
+//! The protocol types are those that `milvus-sdk-rust` generates; its client is not used, because it caps answers at 4 MiB,
+//! because its iterator stops at the first short page, which loses rows, and because its telemetry is on by default.
+
+mod capabilities;
+mod client;
+mod decode;
+mod describe;
+mod encode;
+mod expression;
+mod read;
+mod status;
+mod write;
+
+use crate::collection::Capabilities;
+use client::Client;
+
+/// A connected server.
+#[derive(Debug)]
+pub struct Milvus {
+    client: Client,
+    capabilities: Capabilities,
+    version: capabilities::Version,
+}

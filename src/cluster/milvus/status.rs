@@ -1,0 +1,131 @@
+//! Turns what a server or the connection says into a [`ClusterError`] by its code. Texts differ between versions, so they
+//! are looked at only where a server has no code for the case.
+
+use milvus::proto::common::Status;
+use tonic::Code;
+
+use crate::cluster::{ClusterError, ErrorKind};
+
+/// Codes of `pkg/util/merr/errors.go` in Milvus, with what can be done about them.
+fn kind_of_code(status: &Status) -> ErrorKind {
+    match status.code {
+        1 | 2 | 4 | 10_000..=10_009 if !is_lite_text(status) => ErrorKind::Transient,
+        8 | 9 => ErrorKind::RateLimited,
+        3 | 5 | 7 | 11 | 12 | 103 | 106 | 503 | 504 => ErrorKind::Transient,
+        100 | 200 | 800 => ErrorKind::NotFound,
+        1102 => ErrorKind::TooLarge,
+        1400 | 1401 => ErrorKind::Denied,
+        65535
+            if status.reason.contains("exceed")
+                && status.reason.contains("limit")
+                && status.reason.contains("size") =>
+        {
+            ErrorKind::TooLarge
+        }
+        _ if status.retriable => ErrorKind::Transient,
+        _ => ErrorKind::Refused,
+    }
+}
+
+/// milvus-lite answers 1 for every error of its own, while Milvus means "not ready" by it.
+fn is_lite_text(status: &Status) -> bool {
+    status.code == 1 && !status.retriable
+}
+
+/// An error for a status that is not success, or none. milvus-lite sets only `code` for some errors and old servers only
+/// `error_code`, so both are looked at.
+#[expect(deprecated, reason = "servers before 2.3 and milvus-lite still answer by error_code alone")]
+pub fn check(uri: &str, action: &str, status: Option<&Status>) -> Result<(), ClusterError> {
+    let Some(status) = status else {
+        return Ok(());
+    };
+    if status.code == 0 && status.error_code == 0 {
+        return Ok(());
+    }
+    let kind = if status.code != 0 {
+        kind_of_code(status)
+    } else {
+        match status.error_code {
+            4 => ErrorKind::NotFound,
+            48 | 49 => ErrorKind::RateLimited,
+            _ => ErrorKind::Refused,
+        }
+    };
+    Err(ClusterError {
+        kind,
+        uri: uri.to_owned(),
+        action: action.to_owned(),
+        message: first_line(&status.reason),
+        code: Some(if status.code != 0 { status.code } else { status.error_code }),
+    })
+}
+
+/// An error for a call that failed below the protocol.
+pub fn transport(uri: &str, action: &str, status: &tonic::Status) -> ClusterError {
+    let text = status.message();
+    let kind = match status.code() {
+        Code::Unauthenticated | Code::PermissionDenied => ErrorKind::Denied,
+        Code::ResourceExhausted if text.contains("larger than max") => ErrorKind::TooLarge,
+        Code::OutOfRange if text.contains("too large") => ErrorKind::TooLarge,
+        Code::ResourceExhausted => ErrorKind::RateLimited,
+        Code::Unavailable if is_connect_error(status) => ErrorKind::Unreachable,
+        Code::Unavailable | Code::DeadlineExceeded | Code::Aborted | Code::Cancelled => ErrorKind::Transient,
+        // A connection that breaks while an answer is on its way surfaces as one of these two.
+        Code::Unknown | Code::Internal if is_broken_connection(status) => ErrorKind::Transient,
+        _ => ErrorKind::Refused,
+    };
+    let message = match status.code() {
+        Code::DeadlineExceeded | Code::Cancelled => "no answer within the request timeout".to_owned(),
+        _ => {
+            let mut message = first_line(text);
+            let mut source = std::error::Error::source(status);
+            while let Some(error) = source {
+                let text = error.to_string();
+                if !message.contains(&text) {
+                    message.push_str(": ");
+                    message.push_str(&first_line(&text));
+                }
+                source = error.source();
+            }
+            message
+        }
+    };
+    ClusterError { kind, uri: uri.to_owned(), action: action.to_owned(), message, code: None }
+}
+
+fn is_connect_error(status: &tonic::Status) -> bool {
+    let mut source = std::error::Error::source(status);
+    while let Some(error) = source {
+        let text = error.to_string();
+        if text.contains("tcp connect error")
+            || text.contains("dns error")
+            || text.contains("tls")
+            || text.contains("certificate")
+        {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+fn is_broken_connection(status: &tonic::Status) -> bool {
+    let mut source = std::error::Error::source(status);
+    while let Some(error) = source {
+        if error.is::<std::io::Error>() || error.to_string().contains("connection") {
+            return true;
+        }
+        source = error.source();
+    }
+    let text = status.message();
+    text.contains("h2 protocol error") || text.contains("transport error") || text.contains("connection")
+}
+
+/// Servers append stack traces; the first line says what there is to say.
+fn first_line(text: &str) -> String {
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no reason given").trim();
+    match line.char_indices().nth(600) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}

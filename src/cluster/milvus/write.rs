@@ -1,0 +1,281 @@
+//! Writing to Milvus.
+//!
+//! Rows are sent once and never again from here: an insert whose answer is lost may have landed, wholly or in part (rows of
+//! one request go to several channels), and inserting it again would double them. `run` decides what happens then.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use milvus::proto::common::IndexState;
+use milvus::proto::milvus::{
+    AlterCollectionRequest, CreateCollectionRequest, CreateDatabaseRequest, CreateIndexRequest, CreatePartitionRequest,
+    DropCollectionRequest, DropIndexRequest, FlushRequest, GetFlushStateRequest, HasPartitionRequest, InsertRequest,
+    MutationResult, UpsertRequest,
+};
+use prost::Message;
+
+use super::{Milvus, describe, encode};
+use crate::cluster::{Destination, ErrorKind, NewCollection, ReadSide, Result, WriteSide};
+use crate::collection::{Index, RowBatch};
+
+const POLL: Duration = Duration::from_millis(150);
+
+impl Milvus {
+    /// Whether all rows were acknowledged. A server that acknowledges fewer has lost some of them or is not what it says.
+    fn acknowledged(&self, action: &str, rows: usize, counted: i64, answer: &MutationResult) -> Result<()> {
+        if !answer.err_index.is_empty() || usize::try_from(counted).ok() != Some(rows) {
+            let message = format!("{counted} of {rows} rows were acknowledged");
+            return Err(self.client().error(ErrorKind::Transient, action, message));
+        }
+        Ok(())
+    }
+
+    fn encode(&self, action: &str, to: &Destination, rows: &RowBatch) -> Result<Vec<milvus::proto::schema::FieldData>> {
+        encode::columns(&to.fields, rows, &self.capabilities)
+            .map_err(|message| self.client().error(ErrorKind::Misfit, action, message))
+    }
+}
+
+/// Rows of a batch as the protocol counts them. Batches are far smaller than 2^32 rows.
+fn row_count(rows: &RowBatch) -> u32 {
+    u32::try_from(rows.rows()).unwrap_or(u32::MAX)
+}
+
+#[async_trait]
+impl WriteSide for Milvus {
+    async fn create_database(&self, database: &str) -> Result<()> {
+        if self.databases().await?.is_some_and(|names| names.iter().any(|name| name == database)) {
+            return Ok(());
+        }
+        let action = format!("create database `{database}`");
+        let request = CreateDatabaseRequest { db_name: database.to_owned(), ..Default::default() };
+        let mut stub = self.client().stub();
+        let created = self.client().once(&action, stub.create_database(request), |answer| Some(answer)).await;
+        match created {
+            Ok(_) => Ok(()),
+            // Another collection's task may have made it a moment ago.
+            Err(_) if self.databases().await?.is_some_and(|names| names.iter().any(|name| name == database)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create_collection(&self, database: &str, collection: &NewCollection) -> Result<()> {
+        let schema = &collection.schema;
+        let properties = schema.properties.clone().into_iter().chain(collection.mark.iter().cloned());
+        let request = CreateCollectionRequest {
+            db_name: database.to_owned(),
+            collection_name: collection.name.clone(),
+            schema: describe::write(&collection.name, schema).encode_to_vec(),
+            shards_num: i32::try_from(schema.shards.max(1)).unwrap_or(i32::MAX),
+            consistency_level: describe::consistency_number(schema.consistency),
+            properties: describe::key_values(properties),
+            num_partitions: schema.key_partitions.map_or(0, i64::from),
+            ..Default::default()
+        };
+        let action = format!("create collection `{}`", collection.name);
+        let mut stub = self.client().stub();
+        self.client().once(&action, stub.create_collection(request), |answer| Some(answer)).await?;
+        Ok(())
+    }
+
+    async fn drop_collection(&self, database: &str, collection: &str) -> Result<()> {
+        let action = format!("drop collection `{collection}`");
+        let request = DropCollectionRequest {
+            db_name: database.to_owned(),
+            collection_name: collection.to_owned(),
+            ..Default::default()
+        };
+        let dropped = self
+            .client()
+            .patiently(|| async {
+                let mut stub = self.client().stub();
+                self.client().once(&action, stub.drop_collection(request.clone()), |answer| Some(answer)).await
+            })
+            .await;
+        match dropped {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create_partition(&self, database: &str, collection: &str, partition: &str) -> Result<()> {
+        let action = format!("create partition `{partition}` of collection `{collection}`");
+        let has = HasPartitionRequest {
+            db_name: database.to_owned(),
+            collection_name: collection.to_owned(),
+            partition_name: partition.to_owned(),
+            ..Default::default()
+        };
+        let mut stub = self.client().stub();
+        let answer = self.client().once(&action, stub.has_partition(has), |answer| answer.status.as_ref()).await?;
+        if answer.value {
+            return Ok(());
+        }
+        let request = CreatePartitionRequest {
+            db_name: database.to_owned(),
+            collection_name: collection.to_owned(),
+            partition_name: partition.to_owned(),
+            ..Default::default()
+        };
+        self.client().once(&action, stub.create_partition(request), |answer| Some(answer)).await?;
+        Ok(())
+    }
+
+    async fn insert(&self, to: &Destination, rows: &RowBatch) -> Result<()> {
+        let action = format!("insert {} rows into collection `{}`", rows.rows(), to.collection);
+        let request = InsertRequest {
+            db_name: to.database.clone(),
+            collection_name: to.collection.clone(),
+            partition_name: to.partition.clone().unwrap_or_default(),
+            fields_data: self.encode(&action, to, rows)?,
+            num_rows: row_count(rows),
+            ..Default::default()
+        };
+        let mut stub = self.client().stub();
+        let answer = self.client().once(&action, stub.insert(request), |answer| answer.status.as_ref()).await?;
+        self.acknowledged(&action, rows.rows(), answer.insert_cnt, &answer)
+    }
+
+    async fn upsert(&self, to: &Destination, rows: &RowBatch) -> Result<()> {
+        let action = format!("upsert {} rows into collection `{}`", rows.rows(), to.collection);
+        let request = UpsertRequest {
+            db_name: to.database.clone(),
+            collection_name: to.collection.clone(),
+            partition_name: to.partition.clone().unwrap_or_default(),
+            fields_data: self.encode(&action, to, rows)?,
+            num_rows: row_count(rows),
+            ..Default::default()
+        };
+        let mut stub = self.client().stub();
+        let answer = self.client().once(&action, stub.upsert(request), |answer| answer.status.as_ref()).await?;
+        self.acknowledged(&action, rows.rows(), answer.upsert_cnt, &answer)
+    }
+
+    async fn flush(&self, database: &str, collection: &str) -> Result<()> {
+        let action = format!("flush collection `{collection}`");
+        let request = FlushRequest {
+            db_name: database.to_owned(),
+            collection_names: vec![collection.to_owned()],
+            ..Default::default()
+        };
+        let answer = self
+            .client()
+            .patiently(|| async {
+                let mut stub = self.client().stub();
+                self.client().once(&action, stub.flush(request.clone()), |answer| answer.status.as_ref()).await
+            })
+            .await?;
+        let segments = answer.coll_seg_i_ds.get(collection).map(|segments| segments.data.clone()).unwrap_or_default();
+        if self.version.lite || segments.is_empty() {
+            return Ok(());
+        }
+        let state = GetFlushStateRequest {
+            segment_i_ds: segments,
+            flush_ts: answer.coll_flush_ts.get(collection).copied().unwrap_or_default(),
+            db_name: database.to_owned(),
+            collection_name: collection.to_owned(),
+        };
+        loop {
+            let answer = self
+                .client()
+                .patiently(|| async {
+                    let mut stub = self.client().stub();
+                    self.client()
+                        .once(&action, stub.get_flush_state(state.clone()), |answer| answer.status.as_ref())
+                        .await
+                })
+                .await?;
+            if answer.flushed {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn create_index(&self, database: &str, collection: &str, index: &Index) -> Result<()> {
+        let existing = self.indexes(database, collection).await?;
+        if existing
+            .iter()
+            .any(|found| found.field_name == index.field && describe::pairs(&found.params) == index.params)
+        {
+            return Ok(());
+        }
+        let action = format!("create the index of field `{}` of collection `{collection}`", index.field);
+        let request = CreateIndexRequest {
+            db_name: database.to_owned(),
+            collection_name: collection.to_owned(),
+            field_name: index.field.clone(),
+            extra_params: describe::key_values(index.params.clone()),
+            index_name: index.name.clone(),
+            ..Default::default()
+        };
+        self.client()
+            .patiently(|| async {
+                let mut stub = self.client().stub();
+                self.client().once(&action, stub.create_index(request.clone()), |answer| Some(answer)).await
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn wait_for_indexes(
+        &self,
+        database: &str,
+        collection: &str,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<()> {
+        let action = format!("build the indexes of collection `{collection}`");
+        loop {
+            let indexes = self.indexes(database, collection).await?;
+            let failed = indexes.iter().find(|index| index.state == i32::from(IndexState::Failed));
+            if let Some(failed) = failed {
+                let message = format!("field `{}`: {}", failed.field_name, failed.index_state_fail_reason);
+                return Err(self.client().error(ErrorKind::Refused, &action, message));
+            }
+            let number = |value: i64| u64::try_from(value).unwrap_or_default();
+            progress(
+                indexes.iter().map(|index| number(index.indexed_rows)).sum(),
+                indexes.iter().map(|index| number(index.total_rows)).sum(),
+            );
+            if indexes
+                .iter()
+                .all(|index| index.state == i32::from(IndexState::Finished) && index.pending_index_rows <= 0)
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn drop_index(&self, database: &str, collection: &str, index: &Index) -> Result<()> {
+        let action = format!("drop the index of field `{}` of collection `{collection}`", index.field);
+        let request = DropIndexRequest {
+            db_name: database.to_owned(),
+            collection_name: collection.to_owned(),
+            field_name: index.field.clone(),
+            index_name: index.name.clone(),
+            ..Default::default()
+        };
+        let mut stub = self.client().stub();
+        self.client().once(&action, stub.drop_index(request), |answer| Some(answer)).await?;
+        Ok(())
+    }
+
+    async fn set_properties(&self, database: &str, collection: &str, properties: &[(String, String)]) -> Result<()> {
+        let action = format!("set properties of collection `{collection}`");
+        let request = AlterCollectionRequest {
+            db_name: database.to_owned(),
+            collection_name: collection.to_owned(),
+            properties: describe::key_values(properties.iter().cloned()),
+            ..Default::default()
+        };
+        self.client()
+            .patiently(|| async {
+                let mut stub = self.client().stub();
+                self.client().once(&action, stub.alter_collection(request.clone()), |answer| Some(answer)).await
+            })
+            .await?;
+        Ok(())
+    }
+}

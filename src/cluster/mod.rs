@@ -1,0 +1,168 @@
+//! A live cluster behind two small traits: [`ReadSide`] and [`WriteSide`].
+//!
+//! Everything above this room speaks in the words of `collection` and never learns which connector answers.
+//!
+//! # What survives what
+//!
+//! Reads are repeated by the connector where that can help (see [`ErrorKind`]); they change nothing, so repeating them is
+//! safe. Writes of rows are **never** repeated here: after a timeout or a lost connection nobody knows whether the rows
+//! landed, and only `run` knows how to find out or how to make it not matter. Calls that define things (create, index,
+//! load, flush, properties) are written so that calling them again is harmless.
+
+mod error;
+pub mod milvus;
+mod secret;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::collection::{Capabilities, CollectionSchema, Field, Index, Key, KeyRange, LiveCollection, RowBatch};
+use crate::plan::Endpoint;
+
+pub use error::{ClusterError, ErrorKind};
+
+/// Result of a call to a cluster.
+pub type Result<T> = std::result::Result<T, ClusterError>;
+
+/// A point in time that reads can ask for: they see every write that was acknowledged before it was taken, and on servers
+/// that offer sessions, nothing that came later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moment {
+    /// The server's hybrid timestamp; 0 asks for its strongest consistency instead.
+    pub timestamp: u64,
+    /// Whether reads at this moment are a snapshot (Milvus 2.5 and later, through its iterator).
+    pub snapshot: bool,
+}
+
+/// What to read: a collection, or one partition of it, at a moment.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// Database.
+    pub database: String,
+    /// Collection; its real name, not an alias.
+    pub collection: String,
+    /// One partition; none reads all of them.
+    pub partition: Option<String>,
+    /// The plan's filter expression.
+    pub filter: Option<String>,
+    /// The primary key.
+    pub key: Field,
+    /// As of when.
+    pub moment: Moment,
+}
+
+/// Where to write.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// Database.
+    pub database: String,
+    /// Collection.
+    pub collection: String,
+    /// Partition; none leaves the choice to the server, as it must be with a partition key.
+    pub partition: Option<String>,
+    /// The fields of the rows that will come, in the target's words.
+    pub fields: Vec<Field>,
+}
+
+/// A collection to make.
+#[derive(Debug, Clone)]
+pub struct NewCollection {
+    /// Its name.
+    pub name: String,
+    /// What it is made from.
+    pub schema: CollectionSchema,
+    /// Properties to give it beside those of the schema: vecferry's own mark.
+    pub mark: Vec<(String, String)>,
+}
+
+/// The side that is read.
+#[async_trait]
+pub trait ReadSide: Send + Sync {
+    /// What the server can hold.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Where it is, for messages: scheme, host and port.
+    fn uri(&self) -> &str;
+
+    /// Names of the databases; none where the server will not list them.
+    async fn databases(&self) -> Result<Option<Vec<String>>>;
+
+    /// Names of all collections of a database, sorted.
+    async fn collections(&self, database: &str) -> Result<Vec<String>>;
+
+    /// Everything about a collection, or none where there is none of that name.
+    async fn describe(&self, database: &str, collection: &str) -> Result<Option<LiveCollection>>;
+
+    /// Now: a moment that sees all writes that were acknowledged before the call.
+    async fn moment(&self, database: &str, collection: &str) -> Result<Moment>;
+
+    /// Physical rows in a range, doubled keys counted each time.
+    async fn count(&self, scan: &Scan, range: &KeyRange) -> Result<u64>;
+
+    /// All rows of a range in one answer. Complete on every server known as long as no key is doubled; with doubled keys
+    /// Milvus 2.3.5 leaves out unrelated rows, so the caller compares with [`ReadSide::count`]. Fails with
+    /// [`ErrorKind::TooLarge`] where the answer would be too big.
+    async fn read_range(&self, scan: &Scan, range: &KeyRange, fields: &[Field]) -> Result<RowBatch>;
+
+    /// The next rows of a range in ascending order of keys, some `limit` of them: often fewer, sometimes more. Only an empty
+    /// answer is the end. Complete also with doubled keys, of which it returns one.
+    async fn read_next(&self, scan: &Scan, range: &KeyRange, fields: &[Field], limit: usize) -> Result<RowBatch>;
+
+    /// A thin sample of the keys, spread evenly over the collection but in no order, about `one_in` to one; none where the
+    /// server or the type of the key does not allow it. Good for choosing borders only.
+    async fn sample_keys(&self, scan: &Scan, one_in: u64) -> Result<Option<Vec<Key>>>;
+
+    /// Loads the collection and waits until all of it is.
+    async fn load(&self, database: &str, collection: &str) -> Result<()>;
+
+    /// Releases the collection, or only the named partitions.
+    async fn release(&self, database: &str, collection: &str, partitions: &[String]) -> Result<()>;
+}
+
+/// The side that is written.
+#[async_trait]
+pub trait WriteSide: ReadSide {
+    /// Makes a database; one that exists is left alone.
+    async fn create_database(&self, database: &str) -> Result<()>;
+
+    /// Makes a collection. One that exists is an error, unless it is exactly the same.
+    async fn create_collection(&self, database: &str, collection: &NewCollection) -> Result<()>;
+
+    /// Drops a collection; one that is gone is fine.
+    async fn drop_collection(&self, database: &str, collection: &str) -> Result<()>;
+
+    /// Makes a partition; one that exists is left alone.
+    async fn create_partition(&self, database: &str, collection: &str, partition: &str) -> Result<()>;
+
+    /// Writes rows, blind to keys that exist. Returns once the server acknowledged all of them. Never repeated here.
+    async fn insert(&self, to: &Destination, rows: &RowBatch) -> Result<()>;
+
+    /// Writes rows and removes every older row of their keys. Never repeated here.
+    async fn upsert(&self, to: &Destination, rows: &RowBatch) -> Result<()>;
+
+    /// Makes everything that was written durable in segments, so that indexes are built.
+    async fn flush(&self, database: &str, collection: &str) -> Result<()>;
+
+    /// Makes an index; the same one again is fine.
+    async fn create_index(&self, database: &str, collection: &str, index: &Index) -> Result<()>;
+
+    /// Waits until all indexes are built. `progress` hears of rows indexed and rows in all.
+    async fn wait_for_indexes(
+        &self,
+        database: &str,
+        collection: &str,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<()>;
+
+    /// Drops the index of a field; the collection must not be loaded.
+    async fn drop_index(&self, database: &str, collection: &str, index: &Index) -> Result<()>;
+
+    /// Sets properties and leaves the others as they are.
+    async fn set_properties(&self, database: &str, collection: &str, properties: &[(String, String)]) -> Result<()>;
+}
+
+/// Opens a connection, which is when secrets are read and never before.
+pub async fn connect(endpoint: &Endpoint) -> Result<Arc<dyn WriteSide>> {
+    Ok(Arc::new(milvus::Milvus::connect(endpoint).await?))
+}
