@@ -4,4 +4,6 @@
 mod cluster;
 mod collection;
 mod diagnostic;
+mod diff;
+mod mapping;
 mod plan;

@@ -24,8 +24,10 @@ pub struct Capabilities {
     pub nullable: bool,
     /// Whether vector fields may hold nulls.
     pub nullable_vectors: bool,
-    /// Whether default values are kept and honoured.
+    /// Whether default values are kept.
     pub defaults: bool,
+    /// Whether an insert may leave out a field that has a default value; Milvus 2.3.5 dies of it.
+    pub omitted_defaults: bool,
     /// Whether it runs functions such as BM25.
     pub functions: bool,
     /// Whether it keeps clustering keys.
@@ -45,6 +47,8 @@ pub struct Capabilities {
     pub keeps_settings: bool,
     /// Whether each vector field needs an index before the collection can be loaded.
     pub load_needs_index: bool,
+    /// Vector types that AUTOINDEX is accepted for and never built.
+    pub no_auto_index: BTreeSet<DataType>,
     /// Whether an array of text needs `max_length` for its elements.
     pub array_text_needs_length: bool,
     /// Whether it can keep two rows of one key; one that cannot has no duplicates to look for.

@@ -57,6 +57,7 @@ pub fn of(version: Version) -> Capabilities {
             nullable: true,
             nullable_vectors: true,
             defaults: true,
+            omitted_defaults: true,
             functions: true,
             clustering_key: false,
             max_vector_fields: usize::MAX,
@@ -66,6 +67,7 @@ pub fn of(version: Version) -> Capabilities {
             strict_names: false,
             keeps_settings: false,
             load_needs_index: false,
+            no_auto_index: BTreeSet::new(),
             array_text_needs_length: false,
             keeps_duplicates: false,
         };
@@ -92,7 +94,8 @@ pub fn of(version: Version) -> Capabilities {
         types,
         nullable: version.milvus_since(2, 5, 0),
         nullable_vectors: version.milvus_since(2, 6, 18),
-        defaults: version.milvus_since(2, 5, 0),
+        defaults: true,
+        omitted_defaults: version.milvus_since(2, 5, 0),
         functions: version.milvus_since(2, 5, 0),
         clustering_key: version.milvus_since(2, 4, 7),
         max_vector_fields: if version.milvus_since(2, 4, 0) { 4 } else { 1 },
@@ -102,6 +105,8 @@ pub fn of(version: Version) -> Capabilities {
         strict_names: true,
         keeps_settings: true,
         load_needs_index: true,
+        // 2.3.5 accepts it and then waits for ever for an index that no node builds.
+        no_auto_index: if version.milvus_since(2, 4, 0) { BTreeSet::new() } else { BTreeSet::from([Float16Vector]) },
         array_text_needs_length: true,
         keeps_duplicates: true,
     }
@@ -124,7 +129,7 @@ mod tests {
     #[test]
     fn what_would_be_dropped_or_kill_a_server_is_gated() {
         let old = of(Version::parse("v2.3.5-lite"));
-        assert!(!old.nullable && !old.defaults && !old.types.contains(&DataType::Timestamptz));
+        assert!(!old.nullable && !old.omitted_defaults && !old.types.contains(&DataType::Timestamptz));
         assert!(of(Version::parse("2.6.6")).types.contains(&DataType::Timestamptz));
     }
 }

@@ -3,7 +3,7 @@
 //! Rows are sent once and never again from here: an insert whose answer is lost may have landed, wholly or in part (rows of
 //! one request go to several channels), and inserting it again would double them. `run` decides what happens then.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use milvus::proto::common::IndexState;
@@ -18,7 +18,10 @@ use super::{Milvus, describe, encode};
 use crate::cluster::{Destination, ErrorKind, NewCollection, ReadSide, Result, WriteSide};
 use crate::collection::{Index, RowBatch};
 
+/// How often a server is asked how far it is.
 const POLL: Duration = Duration::from_millis(150);
+/// How long an index may be built without getting further.
+const INDEX_PATIENCE: Duration = Duration::from_secs(900);
 
 impl Milvus {
     /// Whether all rows were acknowledged. A server that acknowledges fewer has lost some of them or is not what it says.
@@ -226,6 +229,7 @@ impl WriteSide for Milvus {
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<()> {
         let action = format!("build the indexes of collection `{collection}`");
+        let (mut furthest, mut since) = (None, Instant::now());
         loop {
             let indexes = self.indexes(database, collection).await?;
             let failed = indexes.iter().find(|index| index.state == i32::from(IndexState::Failed));
@@ -234,10 +238,14 @@ impl WriteSide for Milvus {
                 return Err(self.client().error(ErrorKind::Refused, &action, message));
             }
             let number = |value: i64| u64::try_from(value).unwrap_or_default();
-            progress(
-                indexes.iter().map(|index| number(index.indexed_rows)).sum(),
-                indexes.iter().map(|index| number(index.total_rows)).sum(),
-            );
+            let built: u64 = indexes.iter().map(|index| number(index.indexed_rows)).sum();
+            progress(built, indexes.iter().map(|index| number(index.total_rows)).sum());
+            if furthest != Some(built) {
+                (furthest, since) = (Some(built), Instant::now());
+            } else if since.elapsed() > INDEX_PATIENCE {
+                let message = format!("no row was indexed for {} s", INDEX_PATIENCE.as_secs());
+                return Err(self.client().error(ErrorKind::Transient, &action, message));
+            }
             if indexes
                 .iter()
                 .all(|index| index.state == i32::from(IndexState::Finished) && index.pending_index_rows <= 0)

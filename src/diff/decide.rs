@@ -1,0 +1,375 @@
+//! The one decision: what happens to a collection, given everything that was seen.
+
+use super::{Action, Entry, Note, Prior, Seen, Work, lines, may_take_over};
+use crate::collection::{CollectionSchema, LiveCollection, LoadState};
+use crate::plan::{Indexes, OnExisting};
+
+/// Property of the mark that names the run.
+pub const MARK_RUN: &str = "vecferry.run";
+/// Property of the mark that holds the hash of what the run was asked to do.
+pub const MARK_PLAN: &str = "vecferry.plan";
+/// Property of the mark that holds the number of rows, once all of them were verified.
+pub const MARK_ROWS: &str = "vecferry.rows";
+
+/// Decides about one collection.
+pub fn decide(seen: Seen) -> Entry {
+    let mut entry = Entry {
+        action: Action::Blocked,
+        work: Work::None,
+        blocked: Vec::new(),
+        warnings: Vec::new(),
+        notes: Vec::new(),
+        lines: Vec::new(),
+        rows_to_copy: 0,
+        rows_lost: 0,
+        state_conflict: false,
+        seen,
+    };
+    remarks(&mut entry);
+    choose(&mut entry);
+    if !entry.blocked.is_empty() {
+        entry.action = Action::Blocked;
+        entry.work = Work::None;
+    }
+    amounts(&mut entry);
+    entry.lines = lines(&entry);
+    entry
+}
+
+/// What the mapping and the census have to say.
+fn remarks(entry: &mut Entry) {
+    let seen = &entry.seen;
+    if let Some(error) = &seen.source_error {
+        entry
+            .blocked
+            .push(Note::new("VF1001", error.clone()).help("see that it can be read, or leave it out of the plan"));
+    } else if seen.source.is_none() {
+        entry.blocked.push(
+            Note::new("VF1002", format!("the source has no collection `{}`", seen.source_name))
+                .help("check the name and the database; names are case-sensitive"),
+        );
+    }
+    if let Some(mapping) = &seen.mapping {
+        entry.blocked.extend(mapping.blocked.iter().map(|remark| Note::of("VF1003", remark)));
+        entry.notes.extend(mapping.notes.iter().map(|remark| Note::of("VF1101", remark)));
+        entry.warnings.extend(mapping.warnings.iter().map(|remark| Note::of("VF1201", remark)));
+    }
+    if let Some(rows) = &seen.source_rows {
+        if let Some(doubled) = rows.doubled.filter(|doubled| *doubled > 0) {
+            let keys: Vec<_> = rows.doubled_keys.iter().map(ToString::to_string).collect();
+            let such_as = if keys.is_empty() { String::new() } else { format!(", such as {}", keys.join(", ")) };
+            entry.warnings.push(Note::new(
+                "VF1202",
+                format!(
+                    "the source holds {doubled} rows of keys that it holds already{such_as}: each key arrives once, with the row that the source returns for it"
+                ),
+            ));
+        }
+        if rows.unreadable > 0 {
+            let keys: Vec<_> = rows.unreadable_keys.iter().map(ToString::to_string).collect();
+            entry.blocked.push(
+                Note::new(
+                    "VF1004",
+                    format!(
+                        "the source counts {} rows that it never returns, with keys such as {}",
+                        rows.unreadable,
+                        keys.join(", ")
+                    ),
+                )
+                .help("give them other keys or delete them on the source, or leave them out with `where`"),
+            );
+        }
+    }
+    if let Some(source) = &seen.source
+        && source.load_state == LoadState::NotLoaded
+        && seen.source_load_needs_index
+        && let Some(bare) = unindexed_vector(source)
+    {
+        entry.blocked.push(
+            Note::new("VF1005", format!("the source is not loaded and cannot be: field `{bare}` has no index"))
+                .help("create an index on it on the source; it can be dropped again afterwards"),
+        );
+    }
+}
+
+fn unindexed_vector(live: &LiveCollection) -> Option<&str> {
+    live.schema
+        .fields
+        .iter()
+        .filter(|field| field.data_type.is_vector())
+        .find(|field| !live.indexes.iter().any(|index| index.field == field.name))
+        .map(|field| field.name.as_str())
+}
+
+fn choose(entry: &mut Entry) {
+    let (action, work) = match (&entry.seen.target, entry.seen.prior.clone()) {
+        (None, prior) => missing_target(entry, prior.as_ref()),
+        (Some(_), Some(prior)) if !prior.finished => unfinished(entry, &prior),
+        (Some(_), _) => existing_target(entry),
+    };
+    entry.action = action;
+    entry.work = work;
+}
+
+fn missing_target(entry: &mut Entry, prior: Option<&Prior>) -> (Action, Work) {
+    match prior {
+        Some(prior) if !prior.finished && prior.target_id.is_none() && prior.plan_hash == entry.seen.plan_hash => {
+            entry.notes.push(Note::new(
+                "VF1102",
+                format!("run {} stopped before it made the collection, and goes on", prior.run),
+            ));
+            (Action::Create, Work::Resume)
+        }
+        Some(prior) if prior.target_id.is_some() => {
+            let what = if prior.finished { "made" } else { "left unfinished" };
+            entry.notes.push(Note::new(
+                "VF1103",
+                format!("the collection that run {} {what} is gone from the target: it is made anew", prior.run),
+            ));
+            (Action::Create, Work::Fill)
+        }
+        _ => (Action::Create, Work::Fill),
+    }
+}
+
+/// An earlier run began on this target and did not end.
+fn unfinished(entry: &mut Entry, prior: &Prior) -> (Action, Work) {
+    let run = &prior.run;
+    let Some(target) = &entry.seen.target else {
+        return (Action::Create, Work::Fill);
+    };
+    if prior.plan_hash != entry.seen.plan_hash {
+        entry.state_conflict = true;
+        entry.blocked.push(
+            Note::new("VF1006", format!("run {run} on this target is unfinished, and was asked for something else"))
+                .help(
+                    "finish it with the plan it began with, or drop the target collection to start over with this one",
+                ),
+        );
+        return (Action::Blocked, Work::None);
+    }
+    if !prior.converging {
+        let marked = target.mark.get(MARK_RUN).is_some_and(|mark| mark == run);
+        let same_id = prior.target_id.is_none_or(|id| id == 0 || id == target.id);
+        if !marked || !same_id {
+            if !prior.may_have_created {
+                // The run never got as far as making it, so somebody else's collection of that name is just in the way.
+                return existing_target(entry);
+            }
+            entry.state_conflict = true;
+            entry.blocked.push(
+                Note::new(
+                    "VF1007",
+                    format!("the collection that run {run} made was replaced by another one of the same name"),
+                )
+                .help("drop it to start over, or give the plan another `target`"),
+            );
+            return (Action::Blocked, Work::None);
+        }
+    }
+    if let Some(source) = &entry.seen.source
+        && source.id != prior.source_id
+        && prior.splits.0 > 0
+    {
+        entry.state_conflict = true;
+        entry.blocked.push(
+            Note::new("VF1008", format!("the source collection was made anew since run {run} began"))
+                .help("drop the target collection to start over with the new source"),
+        );
+        return (Action::Blocked, Work::None);
+    }
+    let (all, done) = prior.splits;
+    entry
+        .notes
+        .push(Note::new("VF1102", format!("run {run} is unfinished, with {done} of {all} splits done, and goes on")));
+    (Action::Update, Work::Resume)
+}
+
+fn existing_target(entry: &mut Entry) -> (Action, Work) {
+    let seen = &entry.seen;
+    let Some(target) = &seen.target else {
+        return (Action::Create, Work::Fill);
+    };
+    let ours = target.mark.get(MARK_PLAN).is_some_and(|hash| *hash == seen.plan_hash);
+    let verified_rows = target.mark.get(MARK_ROWS).and_then(|rows| rows.parse::<u64>().ok());
+    match (seen.settings.on_existing, ours, verified_rows) {
+        (OnExisting::Converge, ..) => converge(entry),
+        (_, true, Some(rows)) => finished(entry, rows),
+        (OnExisting::Replace, ..) => (Action::Replace, Work::Refill),
+        (OnExisting::Fail, true, None) => {
+            let run = target.mark.get(MARK_RUN).cloned().unwrap_or_default();
+            entry.blocked.push(
+                Note::new(
+                    "VF1009",
+                    format!("the target was begun by run {run}, whose state is not here, and is unfinished"),
+                )
+                .help(
+                    "run where that state is, or set `on_existing: converge` to complete it or `replace` to start over",
+                ),
+            );
+            (Action::Blocked, Work::None)
+        }
+        (OnExisting::Fail, false, _) => {
+            let made_by = if target.mark.contains_key(MARK_PLAN) { "by another plan" } else { "not by vecferry" };
+            entry.blocked.push(
+                Note::new("VF1010", format!("the target exists, made {made_by}"))
+                    .help("choose another `target`, or say `on_existing: converge` to write what is missing or `replace` to drop it first"),
+            );
+            (Action::Blocked, Work::None)
+        }
+    }
+}
+
+/// The target was completed by this very plan. Is it still what the plan wants?
+fn finished(entry: &mut Entry, rows: u64) -> (Action, Work) {
+    let seen = &entry.seen;
+    let drifted = |side: &str, now: u64, estimated: bool| {
+        let by = if estimated { " by its statistics" } else { "" };
+        Note::new("VF1011", format!("the {side} holds {now} rows{by}, and held {rows} when the plan was completed"))
+    };
+    let mut drift = Vec::new();
+    if let Some(now) = &seen.source_rows
+        && now.distinct() != rows
+        && !now.estimated
+    {
+        drift.push(drifted("source", now.distinct(), false));
+    }
+    if let Some(now) = &seen.target_rows
+        && now.distinct() != rows
+    {
+        if now.estimated {
+            entry
+                .warnings
+                .push(drifted("target", now.physical, true).help("`vecferry verify` loads it and tells for certain"));
+        } else {
+            drift.push(drifted("target", now.distinct(), false));
+        }
+    }
+    if !drift.is_empty() {
+        if may_take_over(entry.seen.settings.on_existing) {
+            entry.notes.extend(drift);
+            return (Action::Replace, Work::Refill);
+        }
+        let help = "set `on_existing: converge` to bring the target up to date";
+        entry.blocked.extend(drift.into_iter().map(|note| note.help(help)));
+        return (Action::Blocked, Work::None);
+    }
+    if touches(entry) { (Action::Update, Work::Touch) } else { (Action::Unchanged, Work::None) }
+}
+
+/// Whether something but rows is to be completed: partitions, indexes, the load state.
+fn touches(entry: &Entry) -> bool {
+    let (Some(target), Some(mapping)) = (&entry.seen.target, &entry.seen.mapping) else {
+        return false;
+    };
+    mapping.partitions.iter().any(|name| !target.partitions.contains(name))
+        || mapping.indexes.iter().any(|wanted| !target.indexes.iter().any(|index| index.field == wanted.field))
+        || (entry.seen.settings.load && target.load_state != LoadState::Loaded)
+}
+
+/// Rows are to be written into a collection as it stands.
+fn converge(entry: &mut Entry) -> (Action, Work) {
+    let (Some(target), Some(mapping)) = (&entry.seen.target, &entry.seen.mapping) else {
+        return (Action::Blocked, Work::None);
+    };
+    let misfits = misfits(&mapping.schema, &target.schema);
+    if !misfits.is_empty() {
+        let help = "make the target fit, or use `on_existing: replace`";
+        entry.blocked.extend(misfits.into_iter().map(|message| Note::new("VF1012", message).help(help)));
+        return (Action::Blocked, Work::None);
+    }
+    if entry.seen.target_load_needs_index
+        && target.load_state == LoadState::NotLoaded
+        && unindexed_vector(target).is_some()
+        && entry.seen.settings.indexes == Indexes::None
+    {
+        entry.blocked.push(
+            Note::new(
+                "VF1013",
+                "the target cannot be read to compare it: it is not loaded and a vector field has no index",
+            )
+            .help("set `indexes: auto`, or load the target"),
+        );
+        return (Action::Blocked, Work::None);
+    }
+    match &entry.seen.row_diff {
+        Some(diff) if diff.extra > 0 => {
+            entry
+                .warnings
+                .push(Note::new("VF1203", format!("{} rows are on the target only, and are left alone", diff.extra)));
+        }
+        _ => {}
+    }
+    match &entry.seen.row_diff {
+        Some(diff) if !diff.has_work() => {
+            if touches(entry) {
+                (Action::Update, Work::Touch)
+            } else {
+                (Action::Unchanged, Work::None)
+            }
+        }
+        Some(_) => (Action::Update, Work::Converge),
+        None => {
+            entry
+                .notes
+                .push(Note::new("VF1104", "a side is not loaded, so the rows are compared when the plan is applied"));
+            (Action::Update, Work::Converge)
+        }
+    }
+}
+
+/// Ways in which an existing target cannot take the rows as the plan shapes them.
+fn misfits(wanted: &CollectionSchema, live: &CollectionSchema) -> Vec<String> {
+    let mut found = Vec::new();
+    for field in wanted.fields.iter().filter(|field| !field.function_output) {
+        match live.field(&field.name) {
+            None => found.push(format!("the target has no field `{}`", field.name)),
+            Some(have) if have.arrow() != field.arrow() || have.data_type != field.data_type => {
+                found.push(format!(
+                    "field `{}` is {} on the target, and {} is wanted",
+                    field.name,
+                    have.type_text(),
+                    field.type_text()
+                ));
+            }
+            Some(have) if have.primary_key != field.primary_key => {
+                found.push(format!("the primary key of the target is not `{}`", field.name));
+            }
+            Some(have) if have.primary_key && have.auto_id => {
+                found.push(format!(
+                    "the target makes its own keys for `{}` and would not keep the source's",
+                    field.name
+                ));
+            }
+            Some(have) if field.nullable && !have.nullable => {
+                found.push(format!("field `{}` is nullable, and the target's is not", field.name));
+            }
+            Some(_) => {}
+        }
+    }
+    for field in live.fields.iter().filter(|field| !field.function_output) {
+        if wanted.field(&field.name).is_none() && !field.nullable && field.default.is_none() {
+            found.push(format!("the target's field `{}` would get no value", field.name));
+        }
+    }
+    if wanted.dynamic_field && !live.dynamic_field {
+        found.push("the target has no dynamic field, and the source's rows may need one".to_owned());
+    }
+    found
+}
+
+fn amounts(entry: &mut Entry) {
+    let source_rows = entry.seen.source_rows.as_ref().map_or(0, |rows| rows.distinct());
+    entry.rows_to_copy = match entry.work {
+        Work::Fill | Work::Refill => source_rows,
+        Work::Resume => match entry.seen.prior.as_ref().map(|prior| prior.splits) {
+            Some((all, done)) if all > 0 => source_rows - source_rows * done / all,
+            _ => source_rows,
+        },
+        Work::Converge => entry.seen.row_diff.as_ref().map_or(0, |diff| diff.missing + diff.differing + diff.doubled),
+        Work::None | Work::Touch => 0,
+    };
+    if entry.work == Work::Refill {
+        entry.rows_lost = entry.seen.target_rows.as_ref().map_or(0, |rows| rows.physical);
+    }
+}

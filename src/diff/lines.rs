@@ -1,0 +1,242 @@
+//! One line for each thing that happens to a collection, source beside target.
+
+use super::{Entry, Line, Sign, Work};
+use crate::collection::{CollectionSchema, Field, LiveCollection, LoadState};
+
+/// The lines of an entry, from schema to load state.
+pub fn lines(entry: &Entry) -> Vec<Line> {
+    let (Some(source), Some(wanted)) = (&entry.seen.source, entry.wanted()) else {
+        return Vec::new();
+    };
+    // What is new is held against the source, what exists against what it will be.
+    let before = match entry.work {
+        Work::Fill | Work::Refill => None,
+        _ => entry.seen.target.as_ref(),
+    };
+    let mut lines = Vec::new();
+    if !entry.seen.target_database_exists && before.is_none() {
+        let database = entry.seen.target_name.split('.').next().unwrap_or_default().to_owned();
+        lines.push(Line {
+            topic: "database",
+            name: database,
+            sign: Sign::Add,
+            before: None,
+            after: Some("new".into()),
+            reason: None,
+        });
+    }
+    fields(&source.schema, wanted, before, &mut lines);
+    whole(&source.schema, wanted, before, &mut lines);
+    parts(entry, source, before, &mut lines);
+    load(entry, source, &mut lines);
+    lines
+}
+
+/// Type and roles of a field in a few words.
+fn field_text(field: &Field) -> String {
+    let mut text = field.type_text();
+    let mut add = |condition: bool, word: &str| {
+        if condition {
+            text.push(' ');
+            text.push_str(word);
+        }
+    };
+    add(field.primary_key, "primary key");
+    add(field.auto_id, "auto-id");
+    add(field.partition_key, "partition key");
+    add(field.clustering_key, "clustering key");
+    add(field.nullable, "nullable");
+    add(field.function_output, "computed");
+    if let Some(default) = &field.default {
+        text.push_str(&format!(" default {default}"));
+    }
+    for (key, value) in &field.params {
+        if !matches!(key.as_str(), "dim" | "max_length" | "max_capacity") {
+            text.push_str(&format!(" {key}={value}"));
+        }
+    }
+    text
+}
+
+fn fields(
+    source: &CollectionSchema,
+    wanted: &CollectionSchema,
+    before: Option<&LiveCollection>,
+    lines: &mut Vec<Line>,
+) {
+    for field in &wanted.fields {
+        let after = field_text(field);
+        let on_source = source.field(&field.name).map(field_text);
+        let existing = before.map(|live| live.schema.field(&field.name).map(field_text));
+        let sign = match &existing {
+            None => Sign::Add,
+            Some(Some(text)) if *text == after => Sign::Same,
+            Some(_) => Sign::Change,
+        };
+        lines.push(Line {
+            topic: "field",
+            name: field.name.clone(),
+            sign,
+            before: on_source,
+            after: Some(after),
+            reason: None,
+        });
+    }
+    for field in source.fields.iter().filter(|field| wanted.field(&field.name).is_none()) {
+        lines.push(Line {
+            topic: "field",
+            name: field.name.clone(),
+            sign: Sign::Remove,
+            before: Some(field_text(field)),
+            after: None,
+            reason: Some("dropped by the plan".into()),
+        });
+    }
+}
+
+fn whole(source: &CollectionSchema, wanted: &CollectionSchema, before: Option<&LiveCollection>, lines: &mut Vec<Line>) {
+    let live = before.map(|live| &live.schema);
+    let mut push = |topic, from: String, to: String, existing: Option<String>| {
+        let sign = match existing {
+            None => Sign::Add,
+            Some(existing) if existing == to => Sign::Same,
+            Some(_) => Sign::Change,
+        };
+        lines.push(Line { topic, name: String::new(), sign, before: Some(from), after: Some(to), reason: None });
+    };
+    let on_off = |on: bool| if on { "on" } else { "off" }.to_owned();
+    push(
+        "dynamic field",
+        on_off(source.dynamic_field),
+        on_off(wanted.dynamic_field),
+        live.map(|live| on_off(live.dynamic_field)),
+    );
+    let shards = |schema: &CollectionSchema| schema.shards.to_string();
+    push("shards", shards(source), shards(wanted), live.map(shards));
+    let level = |schema: &CollectionSchema| {
+        schema.consistency.map_or_else(|| "server default".to_owned(), |level| level.to_string())
+    };
+    push("consistency", level(source), level(wanted), live.map(level));
+    let quoted = |schema: &CollectionSchema| format!("{:?}", schema.description);
+    if !source.description.is_empty() || !wanted.description.is_empty() {
+        push("description", quoted(source), quoted(wanted), live.map(quoted));
+    }
+    let behind = |schema: &CollectionSchema| {
+        schema.key_partitions.map_or_else(|| "server default".to_owned(), |n| n.to_string())
+    };
+    if wanted.has_partition_key() || source.has_partition_key() {
+        push("partitions of the key", behind(source), behind(wanted), live.map(behind));
+    }
+    for (key, value) in &wanted.properties {
+        let sign = match live {
+            None => Sign::Add,
+            Some(live) if live.properties.get(key) == Some(value) => Sign::Same,
+            Some(_) => Sign::Change,
+        };
+        lines.push(Line {
+            topic: "property",
+            name: key.clone(),
+            sign,
+            before: source.properties.get(key).cloned(),
+            after: Some(value.clone()),
+            reason: None,
+        });
+    }
+    for function in &wanted.functions {
+        let text = format!("{} {} → {}", function.kind, function.inputs.join(", "), function.outputs.join(", "));
+        let same = live.is_some_and(|live| live.functions.iter().any(|have| have.name == function.name));
+        let sign = if same { Sign::Same } else { Sign::Add };
+        lines.push(Line {
+            topic: "function",
+            name: function.name.clone(),
+            sign,
+            before: Some(text.clone()),
+            after: Some(text),
+            reason: None,
+        });
+    }
+}
+
+fn parts(entry: &Entry, source: &LiveCollection, before: Option<&LiveCollection>, lines: &mut Vec<Line>) {
+    let Some(mapping) = &entry.seen.mapping else { return };
+    if mapping.partitions.len() > 1 {
+        for name in &mapping.partitions {
+            let sign = if before.is_some_and(|live| live.partitions.contains(name)) { Sign::Same } else { Sign::Add };
+            let on_source = source.partitions.contains(name).then(|| name.clone());
+            lines.push(Line {
+                topic: "partition",
+                name: name.clone(),
+                sign,
+                before: on_source,
+                after: Some(name.clone()),
+                reason: None,
+            });
+        }
+    }
+    for index in &mapping.indexes {
+        let live = before.and_then(|live| live.indexes.iter().find(|have| have.field == index.field));
+        let (sign, reason) = match live {
+            None => (Sign::Add, None),
+            Some(have) if have.params == index.params => (Sign::Same, None),
+            Some(_) => (Sign::Same, Some("another index is there, and is left alone".to_owned())),
+        };
+        lines.push(Line {
+            topic: "index",
+            name: index.field.clone(),
+            sign,
+            before: source.indexes.iter().find(|have| have.field == index.field).map(crate::collection::Index::text),
+            after: Some(live.unwrap_or(index).text()),
+            reason,
+        });
+    }
+    for index in source.indexes.iter().filter(|index| !mapping.indexes.iter().any(|have| have.field == index.field)) {
+        lines.push(Line {
+            topic: "index",
+            name: index.field.clone(),
+            sign: Sign::Remove,
+            before: Some(index.text()),
+            after: None,
+            reason: Some("not carried".into()),
+        });
+    }
+}
+
+fn load(entry: &Entry, source: &LiveCollection, lines: &mut Vec<Line>) {
+    let passing = |name: &str, reason: &str| Line {
+        topic: "load",
+        name: name.into(),
+        sign: Sign::Passing,
+        before: None,
+        after: None,
+        reason: Some(reason.into()),
+    };
+    if matches!(entry.work, Work::None | Work::Touch) && !entry.seen.settings.load {
+        return;
+    }
+    if source.load_state == LoadState::NotLoaded && entry.work != Work::Touch {
+        lines.push(passing("source", "loaded for the copy and released again"));
+    } else if source.load_state == LoadState::Loading && entry.work != Work::Touch {
+        lines.push(passing("source", "loaded whole for the copy; partitions that were not loaded are released again"));
+    }
+    let was = entry.seen.target.as_ref().map_or(LoadState::NotLoaded, |target| target.load_state);
+    if entry.seen.settings.load {
+        let sign = if was == LoadState::Loaded && entry.work != Work::Refill { Sign::Same } else { Sign::Add };
+        lines.push(Line {
+            topic: "load",
+            name: "target".into(),
+            sign,
+            before: Some(was.to_string()),
+            after: Some("loaded".into()),
+            reason: None,
+        });
+    } else if was != LoadState::Loaded || entry.work == Work::Refill {
+        lines.push(passing("target", "loaded for the verification and released again"));
+    }
+    let bare = entry.seen.mapping.as_ref().is_some_and(|mapping| mapping.indexes.is_empty());
+    if bare && entry.seen.target_load_needs_index && matches!(entry.work, Work::Fill | Work::Refill | Work::Resume) {
+        lines.push(passing(
+            "target",
+            "an index is made for the verification and dropped again, because without one it cannot be loaded",
+        ));
+    }
+}

@@ -1,0 +1,357 @@
+//! Wanted beside live → change set. Pure: everything that was seen comes in by value, and nothing here opens a connection or
+//! a file. What `run` does is decided here and nowhere else.
+
+mod decide;
+mod lines;
+
+use serde::Serialize;
+
+use crate::collection::{CollectionSchema, Key, LiveCollection};
+use crate::mapping::{Mapping, Remark};
+use crate::plan::{OnExisting, Settings, Verify};
+
+pub use decide::decide;
+pub use lines::lines;
+
+/// What was seen of the rows of one side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rows {
+    /// Physical rows, doubled keys counted each time.
+    pub physical: u64,
+    /// Whether `physical` comes from the server's statistics, because the collection is not loaded: deletes do not show there.
+    pub estimated: bool,
+    /// Rows beyond the first of their key; none where the keys were not gone through.
+    pub doubled: Option<u64>,
+    /// A few keys that are doubled.
+    pub doubled_keys: Vec<Key>,
+    /// Keys that the server counts but never returns.
+    pub unreadable_keys: Vec<Key>,
+    /// How many such there are.
+    pub unreadable: u64,
+    /// Bytes of one row on the wire, measured or estimated.
+    pub row_bytes: u64,
+}
+
+impl Rows {
+    /// Rows with each key once, as far as it is known.
+    pub fn distinct(&self) -> u64 {
+        self.physical - self.doubled.unwrap_or_default().min(self.physical)
+    }
+}
+
+/// Rows of both sides held against each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RowDiff {
+    /// Rows that only the source has.
+    pub missing: u64,
+    /// Rows whose fields differ.
+    pub differing: u64,
+    /// Rows that only the target has.
+    pub extra: u64,
+    /// Rows on the target beyond the first of their key.
+    pub doubled: u64,
+    /// A few keys of each kind.
+    pub examples: Vec<Difference>,
+}
+
+impl RowDiff {
+    /// Whether the plan would write something.
+    pub fn has_work(&self) -> bool {
+        self.missing + self.differing + self.doubled > 0
+    }
+
+    /// Adds what was found in another range. Examples are kept up to `limit`.
+    pub fn merge(&mut self, other: Self, limit: usize) {
+        self.missing += other.missing;
+        self.differing += other.differing;
+        self.extra += other.extra;
+        self.doubled += other.doubled;
+        let room = limit.saturating_sub(self.examples.len());
+        self.examples.extend(other.examples.into_iter().take(room));
+    }
+}
+
+/// One key on which both sides differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The key.
+    pub key: Key,
+    /// Partition, where the collection has named ones.
+    pub partition: Option<String>,
+    /// How they differ.
+    pub kind: DifferenceKind,
+    /// Fields in which they differ; empty where a whole row is missing or extra.
+    pub fields: Vec<String>,
+}
+
+/// How a row differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// Only on the source.
+    Missing,
+    /// Only on the target.
+    Extra,
+    /// Fields differ.
+    Differing,
+    /// More than once on the target.
+    Doubled,
+}
+
+/// What an unfinished or finished run left behind for this target, as the state remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prior {
+    /// The run.
+    pub run: String,
+    /// Hash of what it was asked to do.
+    pub plan_hash: String,
+    /// Whether it ended successfully.
+    pub finished: bool,
+    /// The target's id after it was made; 0 where the server has none, none before it was made.
+    pub target_id: Option<i64>,
+    /// Whether the run may have sent the request that makes the collection.
+    pub may_have_created: bool,
+    /// Whether the run writes to a collection that it did not make.
+    pub converging: bool,
+    /// The source's id when it began.
+    pub source_id: i64,
+    /// Splits in all and splits done.
+    pub splits: (u64, u64),
+}
+
+/// All that was seen of one collection.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The plan's name for it: `migration.database.collection` of the target.
+    pub address: String,
+    /// `database.collection` on the source.
+    pub source_name: String,
+    /// `database.collection` on the target.
+    pub target_name: String,
+    /// What the plan says.
+    pub settings: Settings,
+    /// Hash of everything that decides which rows arrive in which shape.
+    pub plan_hash: String,
+    /// The source, if there is one.
+    pub source: Option<LiveCollection>,
+    /// Why the source could not be looked at, if it could not.
+    pub source_error: Option<String>,
+    /// The target, if there is one.
+    pub target: Option<LiveCollection>,
+    /// Whether the target's database exists.
+    pub target_database_exists: bool,
+    /// The mapping; none without a source.
+    pub mapping: Option<Mapping>,
+    /// Rows of the source.
+    pub source_rows: Option<Rows>,
+    /// Rows of the target.
+    pub target_rows: Option<Rows>,
+    /// Rows of both sides compared, for a plan that converges.
+    pub row_diff: Option<RowDiff>,
+    /// What the state remembers.
+    pub prior: Option<Prior>,
+    /// Whether loading the source needs an index on each vector field.
+    pub source_load_needs_index: bool,
+    /// Whether loading the target does.
+    pub target_load_needs_index: bool,
+}
+
+/// What happens to a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Made and filled.
+    Create,
+    /// Changed, filled on or completed.
+    Update,
+    /// Dropped, made anew and filled.
+    Replace,
+    /// Left alone.
+    Unchanged,
+    /// Cannot be done.
+    Blocked,
+}
+
+/// What `run` has to do, in full: it makes no choice of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Nothing.
+    None,
+    /// Make the collection and copy everything.
+    Fill,
+    /// Drop the collection, then make it and copy everything.
+    Refill,
+    /// Go on with the run of that name.
+    Resume,
+    /// Compare, and write what is missing or differs.
+    Converge,
+    /// No rows: only indexes, partitions or the load state.
+    Touch,
+}
+
+/// A reason why a collection is blocked, or a thing to know, with what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// Field that it is about, if any.
+    pub field: Option<String>,
+    /// One sentence without a full stop.
+    pub message: String,
+    /// What to do, if there is something.
+    pub help: Option<String>,
+    /// Stable code of the reason, e.g. `VF1003`.
+    pub code: &'static str,
+}
+
+impl Note {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { field: None, message: message.into(), help: None, code }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    fn of(code: &'static str, remark: &Remark) -> Self {
+        Self { field: remark.field.clone(), message: remark.message.clone(), help: remark.help.clone(), code }
+    }
+}
+
+/// How a line of the diff is marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// Comes to be.
+    Add,
+    /// Differs between the sides.
+    Change,
+    /// Is left behind or goes away.
+    Remove,
+    /// Is the same.
+    Same,
+    /// Done and undone, for the time of the run only.
+    Passing,
+}
+
+/// One thing that happens to a collection, source beside target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// What it is about: `field`, `shards`, `partition`, `index` …
+    pub topic: &'static str,
+    /// Its name where there are several: the field's, the partition's.
+    pub name: String,
+    /// How it is marked.
+    pub sign: Sign,
+    /// On the source, or on the target before, whichever the line compares.
+    pub before: Option<String>,
+    /// On the target afterwards.
+    pub after: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// One collection of the change set.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// All that was seen.
+    pub seen: Seen,
+    /// What happens.
+    pub action: Action,
+    /// What `run` does.
+    pub work: Work,
+    /// Why it is blocked; empty unless it is.
+    pub blocked: Vec<Note>,
+    /// What could go wrong.
+    pub warnings: Vec<Note>,
+    /// What to know.
+    pub notes: Vec<Note>,
+    /// One line for each thing that happens.
+    pub lines: Vec<Line>,
+    /// Rows to copy, as far as it is known.
+    pub rows_to_copy: u64,
+    /// Rows on the target that are lost.
+    pub rows_lost: u64,
+    /// Whether an unfinished run of another plan stands in the way.
+    pub state_conflict: bool,
+}
+
+impl Entry {
+    /// Bytes to copy, as far as it is known.
+    pub fn bytes_to_copy(&self) -> u64 {
+        self.rows_to_copy * self.seen.source_rows.as_ref().map_or(0, |rows| rows.row_bytes)
+    }
+
+    /// Schema of the target as it will be.
+    pub fn wanted(&self) -> Option<&CollectionSchema> {
+        self.seen.mapping.as_ref().map(|mapping| &mapping.schema)
+    }
+
+    /// How the copy is proven.
+    pub fn verify(&self) -> Verify {
+        self.seen.settings.verify
+    }
+}
+
+/// The whole change set.
+#[derive(Debug, Clone)]
+pub struct ChangeSet {
+    /// In the order of the plan.
+    pub entries: Vec<Entry>,
+}
+
+/// Entries by what happens to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// To create.
+    pub create: usize,
+    /// To update.
+    pub update: usize,
+    /// To replace.
+    pub replace: usize,
+    /// Unchanged.
+    pub unchanged: usize,
+    /// Blocked.
+    pub blocked: usize,
+}
+
+impl ChangeSet {
+    /// How many entries there are of each kind.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for entry in &self.entries {
+            *match entry.action {
+                Action::Create => &mut summary.create,
+                Action::Update => &mut summary.update,
+                Action::Replace => &mut summary.replace,
+                Action::Unchanged => &mut summary.unchanged,
+                Action::Blocked => &mut summary.blocked,
+            } += 1;
+        }
+        summary
+    }
+
+    /// Whether `apply` would do something.
+    pub fn has_changes(&self) -> bool {
+        self.entries.iter().any(|entry| entry.work != Work::None)
+    }
+}
+
+impl std::fmt::Display for Summary {
+    /// The one line that a test holds fixed, because scripts will read it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { create, update, replace, unchanged, blocked } = self;
+        write!(
+            f,
+            "Plan: {create} to create, {update} to update, {replace} to replace, {unchanged} unchanged, {blocked} blocked."
+        )
+    }
+}
+
+/// Whether a plan may touch a collection that it did not make.
+fn may_take_over(on_existing: OnExisting) -> bool {
+    on_existing != OnExisting::Fail
+}
+
+#[cfg(test)]
+mod tests;
