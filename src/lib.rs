@@ -7,3 +7,4 @@ mod diagnostic;
 mod diff;
 mod mapping;
 mod plan;
+mod state;

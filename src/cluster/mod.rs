@@ -100,6 +100,13 @@ pub trait ReadSide: Send + Sync {
     /// Physical rows in a range, doubled keys counted each time.
     async fn count(&self, scan: &Scan, range: &KeyRange) -> Result<u64>;
 
+    /// Physical rows with one of `keys`, doubled keys counted each time.
+    async fn count_keys(&self, scan: &Scan, keys: &[Key]) -> Result<u64>;
+
+    /// Rows by the server's statistics, which need no loading, miss what is not flushed and ignore deletes. Good for telling
+    /// that something changed, and for nothing else.
+    async fn statistics(&self, database: &str, collection: &str) -> Result<u64>;
+
     /// All rows of a range in one answer. Complete on every server known as long as no key is doubled; with doubled keys
     /// Milvus 2.3.5 leaves out unrelated rows, so the caller compares with [`ReadSide::count`]. Fails with
     /// [`ErrorKind::TooLarge`] where the answer would be too big.
@@ -140,6 +147,9 @@ pub trait WriteSide: ReadSide {
 
     /// Writes rows and removes every older row of their keys. Never repeated here.
     async fn upsert(&self, to: &Destination, rows: &RowBatch) -> Result<()>;
+
+    /// Removes every row of these keys.
+    async fn delete(&self, to: &Destination, key: &Field, keys: &[Key]) -> Result<()>;
 
     /// Makes everything that was written durable in segments, so that indexes are built.
     async fn flush(&self, database: &str, collection: &str) -> Result<()>;

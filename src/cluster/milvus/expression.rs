@@ -29,6 +29,20 @@ pub fn select(key: &str, text_key: bool, range: &KeyRange, filter: Option<&str>)
     parts.join(" and ")
 }
 
+/// The expression that holds for the rows with one of `keys`.
+pub fn among(key: &str, keys: &[Key], filter: Option<&str>) -> String {
+    let list: Vec<String> = keys.iter().filter(|key| **key != Key::Int(i64::MIN)).map(literal).collect();
+    let mut listed = format!("{key} in [{}]", list.join(","));
+    if list.len() < keys.len() {
+        // Milvus cannot read the smallest INT64 as a literal, not even in a list.
+        listed = format!("({listed} or {key} < {})", i64::MIN + 1);
+    }
+    match filter {
+        Some(filter) => format!("{listed} and ({filter})"),
+        None => listed,
+    }
+}
+
 /// A key as a literal. Only backslash, quote and line breaks are escaped: those escapes are read the same way by Milvus and
 /// milvus-lite, which differ in all others, and every other character may stand for itself.
 fn literal(key: &Key) -> String {

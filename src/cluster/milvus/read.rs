@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 use milvus::proto::common::{ConsistencyLevel, LoadState as WireLoadState};
 use milvus::proto::milvus::{
-    AllocTimestampRequest, DescribeCollectionRequest, DescribeIndexRequest, GetLoadStateRequest, GetVersionRequest,
-    ListAliasesRequest, ListDatabasesRequest, LoadCollectionRequest, QueryRequest, QueryResults,
-    ReleaseCollectionRequest, ReleasePartitionsRequest, ShowCollectionsRequest, ShowPartitionsRequest,
+    AllocTimestampRequest, DescribeCollectionRequest, DescribeIndexRequest, GetCollectionStatisticsRequest,
+    GetLoadStateRequest, GetVersionRequest, ListAliasesRequest, ListDatabasesRequest, LoadCollectionRequest,
+    QueryRequest, QueryResults, ReleaseCollectionRequest, ReleasePartitionsRequest, ShowCollectionsRequest,
+    ShowPartitionsRequest,
 };
 use milvus::proto::schema::{field_data, scalar_field};
 
@@ -103,6 +104,21 @@ impl Milvus {
                 &format!("query collection `{}`", scan.collection),
                 error.to_string(),
             )
+        })
+    }
+
+    async fn count_where(&self, scan: &Scan, expr: String) -> Result<u64> {
+        let answer = self.query(scan, expr, vec!["count(*)".to_owned()], Vec::new()).await?;
+        let count = answer.fields_data.into_iter().next().and_then(|data| match data.field {
+            Some(field_data::Field::Scalars(scalars)) => match scalars.data {
+                Some(scalar_field::Data::LongData(counts)) => counts.data.first().copied(),
+                _ => None,
+            },
+            _ => None,
+        });
+        count.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| {
+            let action = format!("count the rows of collection `{}`", scan.collection);
+            self.client.error(ErrorKind::Nonsense, &action, "the answer holds no count")
         })
     }
 
@@ -335,22 +351,33 @@ impl ReadSide for Milvus {
     }
 
     async fn count(&self, scan: &Scan, range: &KeyRange) -> Result<u64> {
-        let expr = Self::select(scan, range);
-        let answer = self.query(scan, expr, vec!["count(*)".to_owned()], Vec::new()).await?;
-        let count = answer.fields_data.into_iter().next().and_then(|data| match data.field {
-            Some(field_data::Field::Scalars(scalars)) => match scalars.data {
-                Some(scalar_field::Data::LongData(counts)) => counts.data.first().copied(),
-                _ => None,
-            },
-            _ => None,
-        });
-        count.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| {
-            self.client.error(
-                ErrorKind::Nonsense,
-                &format!("count the rows of collection `{}`", scan.collection),
-                "the answer holds no count",
-            )
-        })
+        self.count_where(scan, Self::select(scan, range)).await
+    }
+
+    async fn count_keys(&self, scan: &Scan, keys: &[Key]) -> Result<u64> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        self.count_where(scan, expression::among(&scan.key.name, keys, scan.filter.as_deref())).await
+    }
+
+    async fn statistics(&self, database: &str, collection: &str) -> Result<u64> {
+        let action = format!("ask for the statistics of collection `{collection}`");
+        let request = GetCollectionStatisticsRequest {
+            db_name: database.to_owned(),
+            collection_name: collection.to_owned(),
+            ..Default::default()
+        };
+        let answer = self
+            .client
+            .patiently(|| async {
+                let mut stub = self.client.stub();
+                let call = stub.get_collection_statistics(request.clone());
+                self.client.once(&action, call, |answer| answer.status.as_ref()).await
+            })
+            .await?;
+        let rows = describe::pairs(&answer.stats).get("row_count").and_then(|rows| rows.parse().ok());
+        Ok(rows.unwrap_or_default())
     }
 
     async fn read_range(&self, scan: &Scan, range: &KeyRange, fields: &[Field]) -> Result<RowBatch> {

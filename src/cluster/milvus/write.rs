@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use milvus::proto::common::IndexState;
 use milvus::proto::milvus::{
     AlterCollectionRequest, CreateCollectionRequest, CreateDatabaseRequest, CreateIndexRequest, CreatePartitionRequest,
-    DropCollectionRequest, DropIndexRequest, FlushRequest, GetFlushStateRequest, HasPartitionRequest, InsertRequest,
-    MutationResult, UpsertRequest,
+    DeleteRequest, DropCollectionRequest, DropIndexRequest, FlushRequest, GetFlushStateRequest, HasPartitionRequest,
+    InsertRequest, MutationResult, UpsertRequest,
 };
 use prost::Message;
 
-use super::{Milvus, describe, encode};
+use super::{Milvus, describe, encode, expression};
 use crate::cluster::{Destination, ErrorKind, NewCollection, ReadSide, Result, WriteSide};
-use crate::collection::{Index, RowBatch};
+use crate::collection::{Field, Index, Key, RowBatch};
 
 /// How often a server is asked how far it is.
 const POLL: Duration = Duration::from_millis(150);
@@ -153,6 +153,25 @@ impl WriteSide for Milvus {
         let mut stub = self.client().stub();
         let answer = self.client().once(&action, stub.upsert(request), |answer| answer.status.as_ref()).await?;
         self.acknowledged(&action, rows.rows(), answer.upsert_cnt, &answer)
+    }
+
+    async fn delete(&self, to: &Destination, key: &Field, keys: &[Key]) -> Result<()> {
+        let action = format!("delete {} rows of collection `{}`", keys.len(), to.collection);
+        let request = DeleteRequest {
+            db_name: to.database.clone(),
+            collection_name: to.collection.clone(),
+            partition_name: to.partition.clone().unwrap_or_default(),
+            expr: expression::among(&key.name, keys, None),
+            ..Default::default()
+        };
+        // Deleting again removes nothing more, so this may be repeated.
+        self.client()
+            .patiently(|| async {
+                let mut stub = self.client().stub();
+                self.client().once(&action, stub.delete(request.clone()), |answer| answer.status.as_ref()).await
+            })
+            .await?;
+        Ok(())
     }
 
     async fn flush(&self, database: &str, collection: &str) -> Result<()> {

@@ -1,0 +1,343 @@
+//! The records of a journal, and the job that they add up to.
+
+use serde::{Deserialize, Serialize};
+
+use crate::collection::{Fingerprint, KeyRange};
+
+/// Version of the journal's format. Raised when a reader of the old one would misunderstand the new one.
+pub const FORMAT: u32 = 1;
+
+/// The first record: what the job is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Version of the format.
+    pub format: u32,
+    /// Version of vecferry that wrote it.
+    pub tool: String,
+    /// The run that it belongs to.
+    pub run: String,
+    /// The plan's name.
+    pub plan: String,
+    /// The plan's file, as the user named it.
+    pub plan_file: String,
+    /// `migration.database.collection` of the target.
+    pub address: String,
+    /// Hash of everything that decides which rows arrive in which shape.
+    pub plan_hash: String,
+    /// Address of the source cluster, without credentials.
+    pub source_uri: String,
+    /// `database.collection` there.
+    pub source: String,
+    /// Address of the target cluster, without credentials.
+    pub target_uri: String,
+    /// `database.collection` there.
+    pub target: String,
+    /// The source's id.
+    pub source_id: i64,
+    /// Whether rows go into a collection that the run did not make.
+    pub converging: bool,
+    /// Bytes of one row, for figures of bytes.
+    pub row_bytes: u64,
+    /// When it began.
+    pub started: jiff::Timestamp,
+}
+
+/// A range of keys, in one partition where the collection has named ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// The partition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<String>,
+    /// The keys.
+    pub range: KeyRange,
+    /// Rows that it held when the list was made.
+    pub rows: u64,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Outcome {
+    /// Every row was verified.
+    Successful,
+    /// It gave up; the same command goes on.
+    Failed,
+    /// Somebody stopped it; the same command goes on.
+    Canceled,
+}
+
+/// One record. Each but the first changes the job in one small way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum Record {
+    /// What the job is.
+    Begin(Box<Header>),
+    /// A process took it up.
+    Attempt {
+        /// Its id in the operating system.
+        pid: u32,
+        /// When.
+        at: jiff::Timestamp,
+    },
+    /// The request that makes the collection is about to be sent.
+    Creating,
+    /// The collection was made.
+    Created {
+        /// The server's id for it; 0 where it has none.
+        id: i64,
+    },
+    /// The splits, once and for all.
+    Splits {
+        /// In ascending order of partitions and keys.
+        list: Vec<Split>,
+    },
+    /// Rows of a split are about to be sent.
+    Started {
+        /// Number of the split, from 0.
+        split: usize,
+    },
+    /// The target acknowledged every row of a split.
+    Done {
+        /// Number of the split.
+        split: usize,
+        /// What arrived: rows and fingerprint as mapped.
+        fingerprint: Fingerprint,
+        /// Rows of the source beyond the first of their key.
+        doubled: u64,
+        /// Rows that were sent; fewer than arrived where the target had them already.
+        written: u64,
+        /// When.
+        at: jiff::Timestamp,
+    },
+    /// A split turned out not to be what it was marked as, and will be written again.
+    Reopened {
+        /// Number of the split.
+        split: usize,
+    },
+    /// A write or a read was repeated.
+    Retried {
+        /// Why, in the server's words.
+        reason: String,
+    },
+    /// What the job is busy with, for people.
+    Phase {
+        /// One word.
+        name: String,
+        /// When.
+        at: jiff::Timestamp,
+    },
+    /// It ended.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// What was verified.
+        rows: u64,
+        /// Why it failed.
+        error: Option<String>,
+        /// When.
+        at: jiff::Timestamp,
+    },
+}
+
+/// How far a split is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Progress {
+    /// Never tried.
+    #[default]
+    Pending,
+    /// Tried, and nobody knows which of its rows arrived.
+    Dirty,
+    /// All of its rows were acknowledged.
+    Done {
+        /// What arrived.
+        fingerprint: Fingerprint,
+        /// Rows of the source beyond the first of their key.
+        doubled: u64,
+        /// Rows that were sent.
+        written: u64,
+    },
+}
+
+/// A job, as its records add up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// What it is.
+    pub header: Header,
+    /// Whether the request that makes the collection may have been sent.
+    pub creating: bool,
+    /// The target's id, once it was made.
+    pub target_id: Option<i64>,
+    /// The splits; none before the list was made.
+    pub splits: Option<Vec<Split>>,
+    /// How far each split is.
+    pub progress: Vec<Progress>,
+    /// How often a process took it up.
+    pub attempts: u64,
+    /// Process that took it up last.
+    pub pid: Option<u32>,
+    /// When that was.
+    pub attempted: Option<jiff::Timestamp>,
+    /// Rows done before that process began.
+    pub rows_before_attempt: u64,
+    /// Repeated requests.
+    pub retries: u64,
+    /// What it is busy with.
+    pub phase: String,
+    /// When the last record with a time was written.
+    pub touched: jiff::Timestamp,
+    /// How it ended, if it did since it was last taken up.
+    pub outcome: Option<Outcome>,
+    /// Rows that were verified.
+    pub verified_rows: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl Job {
+    /// The job behind a first record.
+    pub fn new(header: Header) -> Self {
+        Self {
+            touched: header.started,
+            header,
+            creating: false,
+            target_id: None,
+            splits: None,
+            progress: Vec::new(),
+            attempts: 0,
+            pid: None,
+            attempted: None,
+            rows_before_attempt: 0,
+            retries: 0,
+            phase: String::new(),
+            outcome: None,
+            verified_rows: 0,
+            error: None,
+        }
+    }
+
+    /// Adds a record. Says what is wrong with one that cannot follow.
+    pub fn apply(&mut self, record: &Record) -> Result<(), String> {
+        match record {
+            Record::Begin(_) => return Err("a second beginning".to_owned()),
+            Record::Attempt { pid, at } => {
+                self.rows_before_attempt = self.rows_done();
+                (self.attempts, self.pid, self.attempted, self.touched) =
+                    (self.attempts + 1, Some(*pid), Some(*at), *at);
+                (self.outcome, self.error) = (None, None);
+            }
+            Record::Creating => self.creating = true,
+            Record::Created { id } => self.target_id = Some(*id),
+            Record::Splits { list } => {
+                if self.splits.is_some() {
+                    return Err("a second list of splits".to_owned());
+                }
+                self.progress = vec![Progress::Pending; list.len()];
+                self.splits = Some(list.clone());
+            }
+            Record::Started { split } | Record::Reopened { split } => *self.split(*split)? = Progress::Dirty,
+            Record::Done { split, fingerprint, doubled, written, at } => {
+                *self.split(*split)? =
+                    Progress::Done { fingerprint: *fingerprint, doubled: *doubled, written: *written };
+                self.touched = *at;
+            }
+            Record::Retried { .. } => self.retries += 1,
+            Record::Phase { name, at } => (self.phase, self.touched) = (name.clone(), *at),
+            Record::Ended { outcome, rows, error, at } => {
+                (self.outcome, self.verified_rows, self.error, self.touched) =
+                    (Some(*outcome), *rows, error.clone(), *at);
+            }
+        }
+        Ok(())
+    }
+
+    fn split(&mut self, number: usize) -> Result<&mut Progress, String> {
+        let known = self.progress.len();
+        self.progress.get_mut(number).ok_or_else(|| format!("split {number} of {known}"))
+    }
+
+    /// Splits that are done.
+    pub fn splits_done(&self) -> usize {
+        self.progress.iter().filter(|progress| matches!(progress, Progress::Done { .. })).count()
+    }
+
+    /// Rows that were acknowledged.
+    pub fn rows_done(&self) -> u64 {
+        self.progress
+            .iter()
+            .map(|progress| if let Progress::Done { fingerprint, .. } = progress { fingerprint.rows } else { 0 })
+            .sum()
+    }
+
+    /// Rows to copy in all, once the splits are known.
+    pub fn rows_expected(&self) -> Option<u64> {
+        self.splits.as_ref().map(|splits| splits.iter().map(|split| split.rows).sum())
+    }
+
+    /// Whether it ended with every row verified.
+    pub fn is_successful(&self) -> bool {
+        self.outcome == Some(Outcome::Successful)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub fn header() -> Header {
+        Header {
+            format: FORMAT,
+            tool: "0.0.0".into(),
+            run: "r1".into(),
+            plan: "p".into(),
+            plan_file: "p.yaml".into(),
+            address: "m.default.docs".into(),
+            plan_hash: "h".into(),
+            source_uri: "http://127.0.0.1:1".into(),
+            source: "default.docs".into(),
+            target_uri: "http://127.0.0.1:2".into(),
+            target: "default.docs".into(),
+            source_id: 1,
+            converging: false,
+            row_bytes: 10,
+            started: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    proptest! {
+        /// A split that was started and not acknowledged is never taken for untouched: it would be inserted a second time.
+        #[test]
+        fn a_tried_split_is_dirty_until_it_is_done(steps in prop::collection::vec((0_usize..4, 0_u8..3), 0..40)) {
+            let mut job = Job::new(header());
+            let split = Split { partition: None, range: KeyRange::ALL, rows: 1 };
+            job.apply(&Record::Splits { list: vec![split; 4] }).unwrap();
+            let mut model = [Progress::Pending; 4];
+            for (split, step) in steps {
+                let record = match step {
+                    0 => Record::Started { split },
+                    1 => Record::Reopened { split },
+                    _ => Record::Done {
+                        split,
+                        fingerprint: Fingerprint::default(),
+                        doubled: 0,
+                        written: 0,
+                        at: jiff::Timestamp::UNIX_EPOCH,
+                    },
+                };
+                job.apply(&record).unwrap();
+                model[split] = match step {
+                    2 => Progress::Done { fingerprint: Fingerprint::default(), doubled: 0, written: 0 },
+                    _ => Progress::Dirty,
+                };
+            }
+            prop_assert_eq!(job.progress.as_slice(), model.as_slice());
+        }
+    }
+
+    #[test]
+    fn a_record_for_an_unknown_split_is_refused() {
+        let mut job = Job::new(header());
+        assert!(job.apply(&Record::Started { split: 0 }).is_err());
+    }
+}
