@@ -7,4 +7,5 @@ mod diagnostic;
 mod diff;
 mod mapping;
 mod plan;
+mod run;
 mod state;

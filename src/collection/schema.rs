@@ -343,6 +343,8 @@ pub struct LiveCollection {
     pub indexes: Vec<Index>,
     /// Whether it can be searched.
     pub load_state: LoadState,
+    /// Partitions that are not loaded, where others are.
+    pub unloaded_partitions: Vec<String>,
     /// Other names for it.
     pub aliases: Vec<String>,
     /// vecferry's own mark in its properties, by key.

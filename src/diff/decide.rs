@@ -45,7 +45,7 @@ fn remarks(entry: &mut Entry) {
             .push(Note::new("VF1001", error.clone()).help("see that it can be read, or leave it out of the plan"));
     } else if seen.source.is_none() {
         entry.blocked.push(
-            Note::new("VF1002", format!("the source has no collection `{}`", seen.source_name))
+            Note::new("VF1002", format!("the source has no collection `{}`", seen.from))
                 .help("check the name and the database; names are case-sensitive"),
         );
     }
@@ -65,18 +65,17 @@ fn remarks(entry: &mut Entry) {
                 ),
             ));
         }
-        if rows.unreadable > 0 {
-            let keys: Vec<_> = rows.unreadable_keys.iter().map(ToString::to_string).collect();
+        if rows.crossing > 0 {
             entry.blocked.push(
-                Note::new(
-                    "VF1004",
-                    format!(
-                        "the source counts {} rows that it never returns, with keys such as {}",
-                        rows.unreadable,
-                        keys.join(", ")
-                    ),
-                )
-                .help("give them other keys or delete them on the source, or leave them out with `where`"),
+                Note::new("VF1014", format!("{} rows have a key that stands in another partition too", rows.crossing))
+                    .help("delete all but one of each on the source, or leave them out with `where`"),
+            );
+        }
+        if rows.unreadable > 0 {
+            let (count, place) = (rows.unreadable, &rows.unreadable_place);
+            entry.blocked.push(
+                Note::new("VF1004", format!("the source counts {count} rows that it never returns: {place}"))
+                    .help("give them other keys or delete them on the source, or leave them out with `where`"),
             );
         }
     }

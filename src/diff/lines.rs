@@ -15,7 +15,7 @@ pub fn lines(entry: &Entry) -> Vec<Line> {
     };
     let mut lines = Vec::new();
     if !entry.seen.target_database_exists && before.is_none() {
-        let database = entry.seen.target_name.split('.').next().unwrap_or_default().to_owned();
+        let database = entry.seen.to.database.clone();
         lines.push(Line {
             topic: "database",
             name: database,

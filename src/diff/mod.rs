@@ -10,11 +10,11 @@ use crate::collection::{CollectionSchema, Key, LiveCollection};
 use crate::mapping::{Mapping, Remark};
 use crate::plan::{OnExisting, Settings, Verify};
 
-pub use decide::decide;
+pub use decide::{MARK_PLAN, MARK_ROWS, MARK_RUN, decide};
 pub use lines::lines;
 
 /// What was seen of the rows of one side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Rows {
     /// Physical rows, doubled keys counted each time.
     pub physical: u64,
@@ -24,15 +24,22 @@ pub struct Rows {
     pub doubled: Option<u64>,
     /// A few keys that are doubled.
     pub doubled_keys: Vec<Key>,
-    /// Keys that the server counts but never returns.
-    pub unreadable_keys: Vec<Key>,
-    /// How many such there are.
+    /// Rows that the server counts and never returns.
     pub unreadable: u64,
+    /// Where one of them is: a key, or the gap between two keys.
+    pub unreadable_place: String,
+    /// Rows whose key stands in another partition too.
+    pub crossing: u64,
     /// Bytes of one row on the wire, measured or estimated.
     pub row_bytes: u64,
 }
 
 impl Rows {
+    /// Rows as a server's statistics tell them.
+    pub fn estimated(physical: u64, row_bytes: u64) -> Self {
+        Self { physical, estimated: true, row_bytes, ..Self::default() }
+    }
+
     /// Rows with each key once, as far as it is known.
     pub fn distinct(&self) -> u64 {
         self.physical - self.doubled.unwrap_or_default().min(self.physical)
@@ -119,15 +126,33 @@ pub struct Prior {
     pub splits: (u64, u64),
 }
 
+/// Where a collection is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// Scheme, host and port of the cluster.
+    pub uri: String,
+    /// Database.
+    pub database: String,
+    /// Collection.
+    pub collection: String,
+}
+
+impl std::fmt::Display for Place {
+    /// `database.collection`, for where the cluster is clear.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.database, self.collection)
+    }
+}
+
 /// All that was seen of one collection.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// The plan's name for it: `migration.database.collection` of the target.
     pub address: String,
-    /// `database.collection` on the source.
-    pub source_name: String,
-    /// `database.collection` on the target.
-    pub target_name: String,
+    /// Where it is read.
+    pub from: Place,
+    /// Where it is written.
+    pub to: Place,
     /// What the plan says.
     pub settings: Settings,
     /// Hash of everything that decides which rows arrive in which shape.

@@ -86,6 +86,11 @@ pub enum Record {
         /// The server's id for it; 0 where it has none.
         id: i64,
     },
+    /// The source is about to be loaded for the copy, and is to be released again afterwards.
+    LoadingSource {
+        /// Partitions to release; empty stands for the whole collection.
+        partitions: Vec<String>,
+    },
     /// The splits, once and for all.
     Splits {
         /// In ascending order of partitions and keys.
@@ -167,6 +172,8 @@ pub struct Job {
     pub creating: bool,
     /// The target's id, once it was made.
     pub target_id: Option<i64>,
+    /// What to release on the source when all is done; empty partitions stand for the whole collection.
+    pub release_source: Option<Vec<String>>,
     /// The splits; none before the list was made.
     pub splits: Option<Vec<Split>>,
     /// How far each split is.
@@ -201,6 +208,7 @@ impl Job {
             header,
             creating: false,
             target_id: None,
+            release_source: None,
             splits: None,
             progress: Vec::new(),
             attempts: 0,
@@ -227,6 +235,7 @@ impl Job {
             }
             Record::Creating => self.creating = true,
             Record::Created { id } => self.target_id = Some(*id),
+            Record::LoadingSource { partitions } => self.release_source = Some(partitions.clone()),
             Record::Splits { list } => {
                 if self.splits.is_some() {
                     return Err("a second list of splits".to_owned());

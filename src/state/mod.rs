@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-pub use job::{Header, Job, Outcome, Record, Split};
+pub use job::{FORMAT, Header, Job, Outcome, Progress, Record, Split};
 pub use journal::Journal;
 pub use lock::{Lock, Owner};
 

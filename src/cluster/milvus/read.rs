@@ -290,15 +290,15 @@ impl ReadSide for Milvus {
         )?;
         let partitions = describe::named_partitions(&schema, partitions);
         // With some partitions loaded, queries that name none silently answer from those alone, so each is asked for.
-        let load_state = if whole == LoadState::Loaded && partitions.len() > 1 && !self.version.lite {
-            let states = try_join_all(
-                partitions.iter().map(|partition| self.load_state(database, &name, vec![partition.clone()])),
-            )
-            .await?;
-            if states.iter().all(|state| *state == LoadState::Loaded) { LoadState::Loaded } else { LoadState::Loading }
-        } else {
-            whole
-        };
+        let mut unloaded_partitions = Vec::new();
+        let mut load_state = whole;
+        if whole != LoadState::NotLoaded && partitions.len() > 1 && !self.version.lite {
+            let states = partitions.iter().map(|partition| self.load_state(database, &name, vec![partition.clone()]));
+            let states = try_join_all(states).await?;
+            let unloaded = partitions.iter().zip(states).filter(|(_, state)| *state != LoadState::Loaded);
+            unloaded_partitions = unloaded.map(|(partition, _)| partition.clone()).collect();
+            load_state = if unloaded_partitions.is_empty() { LoadState::Loaded } else { LoadState::Loading };
+        }
         let aliases = if answer.aliases.is_empty() { self.aliases(database, &name).await } else { answer.aliases };
         Ok(Some(LiveCollection {
             id: answer.collection_id,
@@ -314,6 +314,7 @@ impl ReadSide for Milvus {
                 })
                 .collect(),
             load_state,
+            unloaded_partitions,
             aliases,
             mark,
         }))

@@ -1,0 +1,84 @@
+//! Why a job ended before its end.
+
+use crate::cluster::{ClusterError, ErrorKind};
+use crate::collection::BatchError;
+use crate::diff::RowDiff;
+use crate::state::StateError;
+
+/// Why a job ended before its end. In each case the same command goes on where it stopped, once the reason is gone.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// A cluster said no, or nothing.
+    #[error("{0}")]
+    Cluster(#[from] ClusterError),
+    /// The state could not be written or read.
+    #[error("{0}")]
+    State(#[from] StateError),
+    /// Rows are not what they should be.
+    #[error("{0}")]
+    Batch(#[from] BatchError),
+    /// The server counts rows that it never returns.
+    #[error("{source_name}: {count} rows in {range} are counted but never returned, with keys such as {keys}")]
+    Unreadable {
+        /// Which collection.
+        source_name: String,
+        /// How many.
+        count: u64,
+        /// Where.
+        range: String,
+        /// A few of them.
+        keys: String,
+    },
+    /// Rows came and went while they were read.
+    #[error("{0} is being written to: its rows change while they are read")]
+    Moving(String),
+    /// The target is not the one that the run made.
+    #[error("{0}")]
+    Fenced(String),
+    /// The server made something else than it was asked for.
+    #[error("the target was not made as asked: {0}")]
+    MadeOtherwise(String),
+    /// Verification found differences that could not be mended.
+    #[error("verification found differences: {} missing, {} differing, {} only on the target, {} doubled", .0.missing, .0.differing, .0.extra, .0.doubled)]
+    Different(Box<RowDiff>),
+    /// Somebody asked the run to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl JobError {
+    /// What to do next, in one sentence.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Cluster(error) => error.help(),
+            Self::State(error) => error.help(),
+            Self::Batch(_) => {
+                "this looks like a bug in the server or in vecferry; please report it with the message above"
+            }
+            Self::Unreadable { .. } => {
+                "give those rows other keys or delete them on the source, or leave them out with `where`"
+            }
+            Self::Moving(_) => "stop the writers, then run the same command again",
+            Self::Fenced(_) => "drop that collection to start over, or give the plan another `target`",
+            Self::MadeOtherwise(_) => {
+                "the server does not hold what the plan asks for; leave that out, or choose another target"
+            }
+            Self::Different(_) => "run the same command again; `vecferry verify` lists the keys",
+            Self::Interrupted => "run the same command again: it goes on where it stopped",
+        }
+    }
+
+    /// Whether running the same command again may be all that is needed.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Cluster(error) => error.is_transient(),
+            Self::Interrupted | Self::Moving(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether credentials were refused.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Cluster(error) if error.kind == ErrorKind::Denied)
+    }
+}

@@ -1,0 +1,191 @@
+//! All collections of a change set, many at once. One collection's failure never stops the others, and never hides.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::census::Census;
+use super::job::{Job, Sides, Success, Tools};
+use super::throttle::Throttle;
+use super::{Event, JobError, Observer};
+use crate::cluster::ReadSide;
+use crate::diff::{Entry, Place, Work};
+use crate::plan::Limits;
+use crate::state::{FORMAT, Header, JobId, Journal, StateError, Store};
+
+/// Collections in progress for each split in flight: most of a small collection's time is waiting for the server to make,
+/// index and load it.
+const COLLECTIONS_PER_SPLIT: usize = 4;
+
+/// What is executed, beside the entries themselves.
+pub struct Execution<'a> {
+    /// Where the state is.
+    pub store: &'a Store,
+    /// Name of this run, for collections that it takes up first.
+    pub run: &'a str,
+    /// Who is told.
+    pub observer: &'a dyn Observer,
+    /// Asks to stop.
+    pub stop: &'a CancellationToken,
+}
+
+/// One entry with what belongs to it.
+pub struct Task<'a> {
+    /// The entry.
+    pub entry: &'a Entry,
+    /// Its clusters.
+    pub sides: Sides,
+    /// Its migration's limits.
+    pub pace: &'a Pace,
+    /// Name of the plan and its file.
+    pub plan: (String, String),
+    /// The census that the diff was made from, if one was taken.
+    pub census: Option<Census>,
+}
+
+/// The limits of a migration, as its collections share them.
+pub struct Pace {
+    slots: Semaphore,
+    at_once: usize,
+    throttle: Throttle,
+}
+
+impl Pace {
+    /// A pace within these limits.
+    pub fn new(limits: &Limits) -> Self {
+        let at_once = limits.concurrency.max(1);
+        Self { slots: Semaphore::new(at_once), at_once, throttle: Throttle::new(limits.write_mb_per_s) }
+    }
+}
+
+/// How one collection went.
+#[derive(Debug)]
+pub struct Report {
+    /// Which.
+    pub address: String,
+    /// What was to be done.
+    pub work: Work,
+    /// How it ended.
+    pub result: Result<Success, JobError>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Executes all tasks that have work, and reports on each in their order.
+pub async fn execute(execution: &Execution<'_>, tasks: Vec<Task<'_>>) -> Vec<Report> {
+    let at_once = tasks.iter().map(|task| task.pace.at_once).max().unwrap_or(1) * COLLECTIONS_PER_SPLIT;
+    let mut ended: Vec<(usize, Report, Option<Release>)> = futures::stream::iter(tasks.into_iter().enumerate())
+        .map(|(number, task)| async move {
+            let started = Instant::now();
+            let (address, work) = (task.entry.seen.address.clone(), task.entry.work);
+            let (result, release) = one(execution, task).await;
+            if let Err(error) = &result {
+                tracing::info!(%address, %error, "a collection failed");
+            }
+            (number, Report { address, work, result, took: started.elapsed() }, release)
+        })
+        .buffer_unordered(at_once)
+        .collect()
+        .await;
+    ended.sort_by_key(|(number, ..)| *number);
+    let mut reports = Vec::with_capacity(ended.len());
+    let mut released = HashSet::new();
+    for (_, mut report, release) in ended {
+        // Only now, because another task may have read the same collection.
+        if let Some(release) = release
+            && released.insert(release.from.clone())
+        {
+            let Release { source, from, partitions } = release;
+            if let Err(error) = source.release(&from.database, &from.collection, &partitions).await
+                && report.result.is_ok()
+            {
+                report.result = Err(error.into());
+            }
+        }
+        reports.push(report);
+    }
+    reports
+}
+
+/// A source collection that was loaded for the copy, and is to be released again.
+struct Release {
+    source: Arc<dyn ReadSide>,
+    from: Place,
+    partitions: Vec<String>,
+}
+
+async fn one(execution: &Execution<'_>, task: Task<'_>) -> (Result<Success, JobError>, Option<Release>) {
+    let seen = &task.entry.seen;
+    let (Some(mapping), Some(source)) = (&seen.mapping, &seen.source) else {
+        return (Ok(Success::default()), None);
+    };
+    if execution.stop.is_cancelled() {
+        return (Err(JobError::Interrupted), None);
+    }
+    let id = JobId::of(&seen.to.uri, &seen.to.database, &seen.to.collection);
+    // The lock comes first: only with it does nobody else write to the journal.
+    let opened = execution.store.lock(&id, execution.run).and_then(|lock| Ok((lock, journal(execution, &task, &id)?)));
+    let (_lock, journal) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            execution.observer.event(&seen.address, &Event::Failed(error.to_string()));
+            return (Err(error.into()), None);
+        }
+    };
+    let tools = Tools {
+        sides: &task.sides,
+        observer: execution.observer,
+        slots: &task.pace.slots,
+        at_once: task.pace.at_once,
+        throttle: &task.pace.throttle,
+        stop: execution.stop,
+        census: task.census,
+    };
+    let mut job = Job::new(task.entry, mapping, source, journal, tools);
+    let result = job.run().await;
+    let release = job.source_to_release().map(|partitions| Release {
+        source: Arc::clone(&task.sides.source),
+        from: seen.from.clone(),
+        partitions,
+    });
+    (result, release)
+}
+
+/// The journal to go on with, or a new one.
+fn journal(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<Journal, StateError> {
+    let goes_on = match task.entry.work {
+        Work::Resume => true,
+        // What a finished job copied is still true when only its indexes or its load state are touched.
+        Work::Touch => execution
+            .store
+            .job(id)?
+            .is_some_and(|job| job.is_successful() && job.header.plan_hash == task.entry.seen.plan_hash),
+        _ => false,
+    };
+    if goes_on { execution.store.resume(id) } else { execution.store.begin(id, header(execution.run, task)) }
+}
+
+fn header(run: &str, task: &Task<'_>) -> Header {
+    let seen = &task.entry.seen;
+    Header {
+        format: FORMAT,
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        run: run.to_owned(),
+        plan: task.plan.0.clone(),
+        plan_file: task.plan.1.clone(),
+        address: seen.address.clone(),
+        plan_hash: seen.plan_hash.clone(),
+        source_uri: seen.from.uri.clone(),
+        source: seen.from.to_string(),
+        target_uri: seen.to.uri.clone(),
+        target: seen.to.to_string(),
+        source_id: seen.source.as_ref().map_or(0, |source| source.id),
+        converging: matches!(task.entry.work, Work::Converge | Work::Touch),
+        row_bytes: seen.source_rows.as_ref().map_or(0, |rows| rows.row_bytes),
+        started: jiff::Timestamp::now(),
+    }
+}

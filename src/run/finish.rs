@@ -1,0 +1,153 @@
+//! After the copy: segments, indexes, loading, proof, and the marks that say so.
+
+use std::collections::BTreeMap;
+
+use super::job::{Job, Success};
+use super::{Event, JobError};
+use crate::cluster::Scan;
+use crate::collection::{DataType, Index, LoadState};
+use crate::state::Record;
+
+impl Job<'_> {
+    /// Everything after the copy.
+    pub(super) async fn finish(&self) -> Result<Success, JobError> {
+        let to = &self.entry.seen.to;
+        let target = &self.sides.target;
+        self.fence().await?;
+        self.phase("flushing")?;
+        target.flush(&to.database, &to.collection).await?;
+        let was_loaded = self.make_readable().await?;
+        self.phase("verifying")?;
+        let success = self.prove().await?;
+        if success.mended > 0 {
+            target.flush(&to.database, &to.collection).await?;
+        }
+        self.fence().await?;
+        self.leave(was_loaded).await?;
+        if !self.mapping.late_properties.is_empty() {
+            target.set_properties(&to.database, &to.collection, &self.mapping.late_properties).await?;
+        }
+        self.mark_done(success.rows).await?;
+        Ok(success)
+    }
+
+    /// Before a target that exists is compared, it must be readable.
+    pub(super) async fn prepare_target(&self) -> Result<(), JobError> {
+        if self.converging() {
+            self.make_readable().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the indexes that are missing, waits for them and loads the target. Returns whether it was loaded before.
+    async fn make_readable(&self) -> Result<bool, JobError> {
+        let to = &self.entry.seen.to;
+        let target = &self.sides.target;
+        self.phase("indexing")?;
+        let live = target.describe(&to.database, &to.collection).await?;
+        let was_loaded = live.as_ref().is_some_and(|live| live.load_state == LoadState::Loaded);
+        let mut wanted = self.mapping.indexes.clone();
+        if self.entry.seen.target_load_needs_index && !was_loaded {
+            wanted.extend(self.indexes_for_reading());
+        }
+        let there = live.map(|live| live.indexes).unwrap_or_default();
+        for index in wanted.iter().filter(|index| !there.iter().any(|have| have.field == index.field)) {
+            target.create_index(&to.database, &to.collection, index).await?;
+        }
+        let progress = |built, all| self.tell(&Event::Indexing(built, all));
+        target.wait_for_indexes(&to.database, &to.collection, &progress).await?;
+        if !was_loaded {
+            self.phase("loading the target")?;
+            target.load(&to.database, &to.collection).await?;
+        }
+        Ok(was_loaded)
+    }
+
+    /// Indexes that only the verification needs, for vector fields that get none by the plan.
+    fn indexes_for_reading(&self) -> Vec<Index> {
+        let bare = |name: &String| !self.mapping.indexes.iter().any(|index| index.field == *name);
+        self.mapping
+            .schema
+            .fields
+            .iter()
+            .filter(|field| field.data_type.is_vector() && bare(&field.name))
+            .map(|field| {
+                let (kind, metric) = match field.data_type {
+                    DataType::BinaryVector => ("BIN_FLAT", "HAMMING"),
+                    DataType::SparseFloatVector if field.function_output => ("SPARSE_INVERTED_INDEX", "BM25"),
+                    DataType::SparseFloatVector => ("SPARSE_INVERTED_INDEX", "IP"),
+                    _ => ("FLAT", "L2"),
+                };
+                let params = [("index_type", kind), ("metric_type", metric)];
+                let params = BTreeMap::from(params.map(|(key, value)| (key.to_owned(), value.to_owned())));
+                Index { field: field.name.clone(), name: field.name.clone(), params }
+            })
+            .collect()
+    }
+
+    /// Leaves the target as the plan wants it: loaded or not, and without the indexes that only the verification needed.
+    async fn leave(&self, was_loaded: bool) -> Result<(), JobError> {
+        let to = &self.entry.seen.to;
+        let target = &self.sides.target;
+        // A collection that somebody else had loaded stays so; one that this run made was loaded by it alone, if not by this
+        // attempt then by an earlier one.
+        let stays = self.entry.seen.settings.load || (self.converging() && was_loaded);
+        if stays {
+            return Ok(());
+        }
+        self.phase("releasing")?;
+        target.release(&to.database, &to.collection, &[]).await?;
+        if !self.converging() && self.entry.seen.target_load_needs_index {
+            let temporary = self.indexes_for_reading();
+            let there =
+                target.describe(&to.database, &to.collection).await?.map(|live| live.indexes).unwrap_or_default();
+            for index in there.iter().filter(|index| temporary.iter().any(|extra| extra.field == index.field)) {
+                target.drop_index(&to.database, &to.collection, index).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Partitions, indexes and load state of a target whose rows are as they should be.
+    pub(super) async fn touch(&self) -> Result<Success, JobError> {
+        let to = &self.entry.seen.to;
+        self.make_partitions().await?;
+        for index in &self.mapping.indexes {
+            let there = self.sides.target.describe(&to.database, &to.collection).await?.map(|live| live.indexes);
+            if !there.is_some_and(|there| there.iter().any(|have| have.field == index.field)) {
+                self.sides.target.create_index(&to.database, &to.collection, index).await?;
+            }
+        }
+        let progress = |built, all| self.tell(&Event::Indexing(built, all));
+        self.sides.target.wait_for_indexes(&to.database, &to.collection, &progress).await?;
+        if self.entry.seen.settings.load {
+            self.sides.target.load(&to.database, &to.collection).await?;
+        }
+        Ok(Success { rows: self.state(|job| job.verified_rows), ..Success::default() })
+    }
+
+    /// The target as a whole, as of now.
+    pub(super) async fn target_scan(&self) -> Result<Scan, JobError> {
+        let to = &self.entry.seen.to;
+        let key = self.mapping.schema.primary_key().or_else(|| self.source.schema.primary_key()).cloned();
+        Ok(Scan {
+            database: to.database.clone(),
+            collection: to.collection.clone(),
+            partition: None,
+            filter: None,
+            key: key.unwrap_or_else(|| crate::collection::Field::new("", DataType::Int64)),
+            moment: self.sides.target.moment(&to.database, &to.collection).await?,
+        })
+    }
+
+    /// Partitions to release on the source, where the job or an earlier attempt at it loaded it; none of them stands for the
+    /// whole collection.
+    pub fn source_to_release(&self) -> Option<Vec<String>> {
+        self.state(|job| job.release_source.clone())
+    }
+
+    /// Marks a split as one that will be written again.
+    pub(super) fn reopen(&self, split: usize) -> Result<(), JobError> {
+        self.record(&Record::Reopened { split })
+    }
+}

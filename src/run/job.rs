@@ -1,0 +1,392 @@
+//! One collection, from the first record of its journal to the last.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::census::{Census, census, scans};
+use super::throttle::Throttle;
+use super::{Event, JobError, Observer};
+use crate::cluster::{Destination, NewCollection, ReadSide, Scan, WriteSide};
+use crate::collection::{CollectionSchema, LiveCollection, LoadState};
+use crate::diff::{Entry, MARK_PLAN, MARK_ROWS, MARK_RUN, Work};
+use crate::mapping::Mapping;
+use crate::state::{Job as State, Journal, Outcome, Record};
+
+/// How often, while copying, the target is asked whether it is still the collection that the run made.
+const FENCE_EVERY: Duration = Duration::from_secs(5);
+
+/// The two clusters of a migration.
+#[derive(Clone)]
+pub struct Sides {
+    /// The one that is read.
+    pub source: Arc<dyn ReadSide>,
+    /// The one that is written.
+    pub target: Arc<dyn WriteSide>,
+}
+
+/// What a job that ended well has to tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Success {
+    /// Rows that were verified.
+    pub rows: u64,
+    /// Rows that were sent.
+    pub written: u64,
+    /// Rows of the source beyond the first of their key, of which one arrived.
+    pub doubled: u64,
+    /// Rows that only the target has, and that were left alone.
+    pub extra: u64,
+    /// Rows that were written again or removed because verification asked for it.
+    pub mended: u64,
+}
+
+/// A job while it runs.
+pub struct Job<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) mapping: &'a Mapping,
+    pub(super) source: &'a LiveCollection,
+    pub(super) sides: &'a Sides,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) slots: &'a Semaphore,
+    pub(super) at_once: usize,
+    pub(super) throttle: &'a Throttle,
+    pub(super) stop: &'a CancellationToken,
+    pub(super) run: String,
+    journal: Mutex<Journal>,
+    fenced: Mutex<Instant>,
+    census: Option<Census>,
+}
+
+/// What a job needs beside its entry.
+pub struct Tools<'a> {
+    /// The clusters.
+    pub sides: &'a Sides,
+    /// Who is told.
+    pub observer: &'a dyn Observer,
+    /// One for each split in flight, shared by all jobs of a migration.
+    pub slots: &'a Semaphore,
+    /// How many splits of one collection are in flight at once.
+    pub at_once: usize,
+    /// The migration's rate.
+    pub throttle: &'a Throttle,
+    /// Asks to stop.
+    pub stop: &'a CancellationToken,
+    /// The census that the diff was made from, if one was taken.
+    pub census: Option<Census>,
+}
+
+impl<'a> Job<'a> {
+    /// A job with its journal.
+    pub fn new(
+        entry: &'a Entry,
+        mapping: &'a Mapping,
+        source: &'a LiveCollection,
+        journal: Journal,
+        tools: Tools<'a>,
+    ) -> Self {
+        Self {
+            entry,
+            mapping,
+            source,
+            sides: tools.sides,
+            observer: tools.observer,
+            slots: tools.slots,
+            at_once: tools.at_once,
+            throttle: tools.throttle,
+            stop: tools.stop,
+            run: journal.job().header.run.clone(),
+            journal: Mutex::new(journal),
+            fenced: Mutex::new(Instant::now()),
+            census: tools.census,
+        }
+    }
+
+    /// Runs the job, and writes down how it ended.
+    pub async fn run(&mut self) -> Result<Success, JobError> {
+        self.record(&Record::Attempt { pid: std::process::id(), at: jiff::Timestamp::now() })?;
+        let result = self.steps().await;
+        let (outcome, rows, error) = match &result {
+            Ok(success) => (Outcome::Successful, success.rows, None),
+            Err(JobError::Interrupted) => (Outcome::Canceled, 0, None),
+            Err(error) => (Outcome::Failed, 0, Some(error.to_string())),
+        };
+        match &error {
+            None if result.is_ok() => self.tell(&Event::Succeeded),
+            None => self.tell(&Event::Failed("interrupted".to_owned())),
+            Some(error) => self.tell(&Event::Failed(error.clone())),
+        }
+        let ended = self.record(&Record::Ended { outcome, rows, error, at: jiff::Timestamp::now() });
+        let success = result?;
+        ended?;
+        Ok(success)
+    }
+
+    async fn steps(&mut self) -> Result<Success, JobError> {
+        if self.entry.work == Work::Touch {
+            return self.touch().await;
+        }
+        if self.entry.work == Work::Refill && self.state(|job| !job.creating) {
+            self.phase("dropping")?;
+            self.sides.target.drop_collection(&self.entry.seen.to.database, &self.entry.seen.to.collection).await?;
+        }
+        if !self.converging() {
+            self.make().await?;
+        }
+        self.make_partitions().await?;
+        self.load_source().await?;
+        self.split().await?;
+        self.begun();
+        self.prepare_target().await?;
+        self.phase("copying")?;
+        self.copy().await?;
+        self.finish().await
+    }
+
+    /// Whether rows go into a collection that the run did not make.
+    pub(super) fn converging(&self) -> bool {
+        self.state(|job| job.header.converging)
+    }
+
+    /// Makes the collection, unless an earlier attempt did. Told to the journal before and after: between the two, the mark
+    /// on the collection says whose it is.
+    async fn make(&self) -> Result<(), JobError> {
+        let to = &self.entry.seen.to;
+        let (made, creating) = self.state(|job| (job.target_id.is_some(), job.creating));
+        if made {
+            return self.fence().await;
+        }
+        self.phase("creating")?;
+        if creating
+            && let Some(live) = self.sides.target.describe(&to.database, &to.collection).await?
+            && live.mark.get(MARK_RUN) == Some(&self.run)
+        {
+            self.record(&Record::Created { id: live.id })?;
+            return Ok(());
+        }
+        self.sides.target.create_database(&to.database).await?;
+        self.record(&Record::Creating)?;
+        let mark = [(MARK_RUN, self.run.clone()), (MARK_PLAN, self.entry.seen.plan_hash.clone())];
+        let new = NewCollection {
+            name: to.collection.clone(),
+            schema: self.mapping.schema.clone(),
+            mark: mark.map(|(key, value)| (key.to_owned(), value)).to_vec(),
+        };
+        let created = self.sides.target.create_collection(&to.database, &new).await;
+        // The answer may be lost and the collection made all the same, so what counts is what is there.
+        let live = match (self.sides.target.describe(&to.database, &to.collection).await?, created) {
+            (Some(live), _) if live.mark.get(MARK_RUN) == Some(&self.run) => live,
+            (_, Err(error)) => return Err(error.into()),
+            (Some(_), Ok(())) => {
+                return Err(JobError::Fenced(format!(
+                    "somebody else made `{to}` at the same time, or the server keeps no properties"
+                )));
+            }
+            (None, Ok(())) => return Err(JobError::MadeOtherwise("it does not exist after it was made".to_owned())),
+        };
+        if let Some(difference) = made_otherwise(&self.mapping.schema, &live.schema) {
+            // Nothing was written yet, and what was made is not what was asked for: leave nothing behind.
+            self.sides.target.drop_collection(&to.database, &to.collection).await?;
+            return Err(JobError::MadeOtherwise(difference));
+        }
+        self.record(&Record::Created { id: live.id })?;
+        Ok(())
+    }
+
+    pub(super) async fn make_partitions(&self) -> Result<(), JobError> {
+        let to = &self.entry.seen.to;
+        let there = self
+            .sides
+            .target
+            .describe(&to.database, &to.collection)
+            .await?
+            .map(|live| live.partitions)
+            .unwrap_or_default();
+        for name in self.mapping.partitions.iter().filter(|name| !there.contains(name)) {
+            self.sides.target.create_partition(&to.database, &to.collection, name).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads the source where it is not loaded. The journal hears of it first, so that whoever finishes the job releases it.
+    async fn load_source(&self) -> Result<(), JobError> {
+        let from = &self.entry.seen.from;
+        let live = self.sides.source.describe(&from.database, &from.collection).await?;
+        let state = live.as_ref().map_or(LoadState::NotLoaded, |live| live.load_state);
+        if state == LoadState::Loaded {
+            return Ok(());
+        }
+        self.phase("loading the source")?;
+        if self.state(|job| job.release_source.is_none()) {
+            let partitions = match state {
+                LoadState::Loading => live.map(|live| live.unloaded_partitions).unwrap_or_default(),
+                _ => Vec::new(),
+            };
+            if state == LoadState::NotLoaded || !partitions.is_empty() {
+                self.record(&Record::LoadingSource { partitions })?;
+            }
+        }
+        self.sides.source.load(&from.database, &from.collection).await?;
+        Ok(())
+    }
+
+    /// Makes the list of splits, unless an earlier attempt did.
+    async fn split(&mut self) -> Result<(), JobError> {
+        if self.state(|job| job.splits.is_some()) {
+            return Ok(());
+        }
+        let census = match self.census.take() {
+            Some(census) => census,
+            None => {
+                self.phase("counting")?;
+                let scans = self.source_scans().await?;
+                census(&*self.sides.source, &scans, &self.mapping.columns.read).await?
+            }
+        };
+        if census.rows.unreadable > 0 {
+            return Err(JobError::Unreadable {
+                source_name: self.entry.seen.from.to_string(),
+                count: census.rows.unreadable,
+                range: "it".to_owned(),
+                keys: census.rows.unreadable_place,
+            });
+        }
+        if census.rows.crossing > 0 {
+            let message = format!("{} rows have a key that stands in another partition too", census.rows.crossing);
+            return Err(JobError::MadeOtherwise(message));
+        }
+        self.record(&Record::Splits { list: census.splits })
+    }
+
+    fn begun(&self) {
+        let (done, total, row_bytes) = self.state(|job| {
+            let row_bytes = self.entry.seen.source_rows.as_ref().map_or(job.header.row_bytes, |rows| rows.row_bytes);
+            (job.rows_done(), job.rows_expected().unwrap_or_default(), row_bytes)
+        });
+        self.tell(&Event::Begun { done, total, row_bytes });
+    }
+
+    pub(super) async fn source_scans(&self) -> Result<Vec<Scan>, JobError> {
+        let from = &self.entry.seen.from;
+        let moment = self.sides.source.moment(&from.database, &from.collection).await?;
+        Ok(scans(&from.database, self.source, self.entry.seen.settings.filter.as_deref(), moment))
+    }
+
+    /// Where rows of a partition go.
+    pub(super) fn destination(&self, partition: Option<String>) -> Destination {
+        Destination {
+            database: self.entry.seen.to.database.clone(),
+            collection: self.entry.seen.to.collection.clone(),
+            partition,
+            fields: self.mapping.columns.write.clone(),
+        }
+    }
+
+    /// Refuses to go on with a target that is not the one that the run made.
+    pub(super) async fn fence(&self) -> Result<(), JobError> {
+        if self.converging() {
+            return Ok(());
+        }
+        let to = &self.entry.seen.to;
+        let Some(live) = self.sides.target.describe(&to.database, &to.collection).await? else {
+            return Err(JobError::Fenced(format!("`{to}` was dropped by somebody else while the run wrote to it")));
+        };
+        let id = self.state(|job| job.target_id.unwrap_or_default());
+        if live.mark.get(MARK_RUN) != Some(&self.run) || (id != 0 && live.id != id) {
+            return Err(JobError::Fenced(format!("`{to}` was made anew by somebody else while the run wrote to it")));
+        }
+        *self.fenced.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        Ok(())
+    }
+
+    /// The fence, if it was not looked at for some time.
+    pub(super) async fn fence_now_and_then(&self) -> Result<(), JobError> {
+        let due = {
+            let mut last = self.fenced.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = last.elapsed() > FENCE_EVERY;
+            if due {
+                *last = Instant::now();
+            }
+            due
+        };
+        if due { self.fence().await } else { Ok(()) }
+    }
+
+    /// Writes a record and waits for the disk.
+    pub(super) fn record(&self, record: &Record) -> Result<(), JobError> {
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        tokio::task::block_in_place(|| journal.append(record))?;
+        Ok(())
+    }
+
+    /// Looks at the job as the journal has it.
+    pub(super) fn state<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(self.journal.lock().unwrap_or_else(PoisonError::into_inner).job())
+    }
+
+    pub(super) fn phase(&self, name: &'static str) -> Result<(), JobError> {
+        if self.stop.is_cancelled() {
+            return Err(JobError::Interrupted);
+        }
+        self.tell(&Event::Phase(name));
+        self.record(&Record::Phase { name: name.to_owned(), at: jiff::Timestamp::now() })
+    }
+
+    pub(super) fn retried(&self, reason: &str) -> Result<(), JobError> {
+        self.tell(&Event::Retried(reason.to_owned()));
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        journal.note(&Record::Retried { reason: reason.to_owned() })?;
+        Ok(())
+    }
+
+    pub(super) fn tell(&self, event: &Event) {
+        self.observer.event(&self.entry.seen.address, event);
+    }
+
+    /// Sets the mark that says how many rows were verified.
+    pub(super) async fn mark_done(&self, rows: u64) -> Result<(), JobError> {
+        let to = &self.entry.seen.to;
+        let mut mark = vec![(MARK_ROWS.to_owned(), rows.to_string())];
+        if self.converging() {
+            mark.push((MARK_RUN.to_owned(), self.run.clone()));
+            mark.push((MARK_PLAN.to_owned(), self.entry.seen.plan_hash.clone()));
+        }
+        self.sides.target.set_properties(&to.database, &to.collection, &mark).await?;
+        Ok(())
+    }
+}
+
+/// What a server made otherwise than asked, if anything: servers accept schemas that they cannot hold, and say so only in
+/// what they leave out of the description.
+fn made_otherwise(asked: &CollectionSchema, made: &CollectionSchema) -> Option<String> {
+    for field in &asked.fields {
+        let Some(found) = made.field(&field.name) else {
+            return Some(format!("field `{}` is missing", field.name));
+        };
+        let same = found.data_type == field.data_type
+            && found.element_type == field.element_type
+            && found.dim() == field.dim()
+            && (found.max_length() == field.max_length() || field.element_type.is_some())
+            && found.nullable == field.nullable
+            && found.primary_key == field.primary_key
+            && found.auto_id == field.auto_id
+            && found.partition_key == field.partition_key
+            && found.default == field.default;
+        if !same {
+            return Some(format!(
+                "field `{}` is {} and was asked to be {}",
+                field.name,
+                found.type_text(),
+                field.type_text()
+            ));
+        }
+    }
+    if made.dynamic_field != asked.dynamic_field {
+        return Some("the dynamic field differs".to_owned());
+    }
+    if made.shards != 0 && made.shards != asked.shards.max(1) {
+        return Some(format!("it has {} shards and was asked for {}", made.shards, asked.shards));
+    }
+    (made.functions.len() != asked.functions.len()).then(|| "functions are missing".to_owned())
+}

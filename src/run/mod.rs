@@ -1,0 +1,74 @@
+//! Executes a change set. Makes no choice that the change set has not made.
+//!
+//! # The promise, and what keeps it
+//!
+//! Whatever happens to the process, the network or a server, running the same command again ends with the target holding
+//! each source row once. By crash or fault:
+//!
+//! - **Killed before the journal's first record, or before the request that makes the collection**: nothing was written.
+//! - **Killed while the collection is made**: the journal says that the request may have been sent, and the collection
+//!   carries the run's mark, so the next run knows it as its own.
+//! - **Killed, timed out or cut off while rows are written**: the split's `Started` record was on the disk before the first
+//!   row was sent. Without a `Done` record it is dirty, and a dirty split is only ever upserted, never inserted.
+//! - **An insert lands after the upsert that was to replace it**: verification counts physical rows as well as distinct
+//!   keys, range by range; a range that holds more is upserted again, which removes every older row of its keys.
+//! - **The target was dropped or made anew by somebody else**: id and mark are looked at before anything is written, again
+//!   and again while copying, and before success is declared.
+//! - **Two runs at once**: the lock of the operating system lets one in.
+//! - **A full disk**: a record that cannot be written stops the job before the rows that it announces are sent.
+
+mod census;
+mod compare;
+mod copy;
+mod error;
+mod execute;
+mod finish;
+mod job;
+mod prove;
+mod reader;
+mod throttle;
+
+pub use census::{Census, census, scans};
+pub use compare::{Comparison, Side, compare_all};
+pub use error::JobError;
+pub use execute::{Execution, Pace, Report, Task, execute};
+pub use job::{Sides, Success};
+
+/// What is told about a run while it runs. Implementations must be quick: they are called from the copy pipeline.
+pub trait Observer: Send + Sync {
+    /// Something happened to a collection.
+    fn event(&self, address: &str, event: &Event);
+}
+
+/// What can happen to a collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It was begun or taken up: rows done already, rows in all where that is known, and bytes of one row.
+    Begun {
+        /// Rows done by earlier attempts.
+        done: u64,
+        /// Rows in all.
+        total: u64,
+        /// Bytes of one row.
+        row_bytes: u64,
+    },
+    /// It entered a phase, in one word.
+    Phase(&'static str),
+    /// So many rows more were acknowledged, or were verified.
+    Rows(u64),
+    /// Indexes grew: rows indexed and rows in all.
+    Indexing(u64, u64),
+    /// A request was repeated, and why.
+    Retried(String),
+    /// It ended well.
+    Succeeded,
+    /// It ended otherwise, and why.
+    Failed(String),
+}
+
+/// An observer that tells nobody.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _: &str, _: &Event) {}
+}

@@ -1,0 +1,152 @@
+//! Reads a range and proves that it was read.
+//!
+//! A range is read in one answer and held against `count(*)` of the same range. Where the two differ (doubled keys, which
+//! make Milvus 2.3.5 leave out unrelated rows), it is read again by the cursor that loses nothing, to its first empty page.
+//! What is still counted and not returned is either further rows of keys that were returned, or keys that the server never
+//! returns; counting the returned keys by name tells which.
+
+use super::JobError;
+use crate::cluster::{ErrorKind, ReadSide, Scan};
+use crate::collection::{DataType, Field, Key, KeyRange, RowBatch};
+
+/// Most keys that are asked for by name in one query.
+pub const KEYS_AT_ONCE: usize = 5_000;
+/// How often a range is read again because its rows changed meanwhile.
+const MOVING_TRIES: usize = 3;
+/// Rows of a page where the range does not fit one answer.
+const FIRST_PAGE: usize = 4_096;
+
+/// The rows of a range.
+#[derive(Debug)]
+pub struct RangeRows {
+    /// Each key once.
+    pub batches: Vec<RowBatch>,
+    /// Rows with each key once.
+    pub distinct: u64,
+    /// Rows as the server counts them.
+    pub physical: u64,
+}
+
+impl RangeRows {
+    /// Rows beyond the first of their key.
+    pub fn doubled(&self) -> u64 {
+        self.physical.saturating_sub(self.distinct)
+    }
+}
+
+/// Reads a range and proves it.
+pub async fn read(read: &dyn ReadSide, scan: &Scan, range: &KeyRange, fields: &[Field]) -> Result<RangeRows, JobError> {
+    for _ in 0..MOVING_TRIES {
+        if !scan.moment.snapshot {
+            let (rows, physical) = futures::join!(read.read_range(scan, range, fields), read.count(scan, range));
+            let physical = physical?;
+            match rows {
+                Ok(rows) => {
+                    let (rows, _) = rows.distinct()?;
+                    if rows.rows() as u64 == physical {
+                        return Ok(RangeRows { distinct: physical, physical, batches: vec![rows] });
+                    }
+                }
+                Err(error) if error.kind == ErrorKind::TooLarge => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let batches = by_cursor(read, scan, range, fields).await?;
+        let distinct: u64 = batches.iter().map(|batch| batch.rows() as u64).sum();
+        let physical = read.count(scan, range).await?;
+        if distinct == physical {
+            return Ok(RangeRows { batches, distinct, physical });
+        }
+        if distinct > physical {
+            // Rows were deleted between the reading and the counting.
+            continue;
+        }
+        let mut of_returned_keys = 0;
+        for batch in &batches {
+            let keys: Vec<Key> = (0..batch.rows()).map(|row| batch.key(row)).collect();
+            for keys in keys.chunks(KEYS_AT_ONCE) {
+                of_returned_keys += read.count_keys(scan, keys).await?;
+            }
+        }
+        if of_returned_keys == physical {
+            return Ok(RangeRows { batches, distinct, physical });
+        }
+        if of_returned_keys < physical && read.count(scan, range).await? == physical {
+            let keys = name_unreadable(read, scan, range, &batches).await?;
+            return Err(JobError::Unreadable {
+                source_name: scan.collection.clone(),
+                count: physical - of_returned_keys,
+                range: range.to_string(),
+                keys,
+            });
+        }
+    }
+    Err(JobError::Moving(scan.collection.clone()))
+}
+
+/// Reads a range page by page in the order of its keys, until a page is empty. A short page is no end: servers send those at
+/// any time. A page too large for one answer is asked for in halves.
+async fn by_cursor(
+    read: &dyn ReadSide,
+    scan: &Scan,
+    range: &KeyRange,
+    fields: &[Field],
+) -> Result<Vec<RowBatch>, JobError> {
+    let mut batches = Vec::new();
+    let mut rest = range.clone();
+    let mut limit = FIRST_PAGE;
+    loop {
+        let page = match read.read_next(scan, &rest, fields, limit).await {
+            Ok(page) => page,
+            Err(error) if error.kind == ErrorKind::TooLarge && limit > 1 => {
+                limit /= 2;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(last) = page.max_key() else {
+            return Ok(batches);
+        };
+        if rest.to.as_ref() == Some(&last) {
+            batches.push(page.distinct()?.0);
+            return Ok(batches);
+        }
+        rest.after = Some(last);
+        batches.push(page.distinct()?.0);
+    }
+}
+
+/// Where a key stands that is counted and never returned: the key itself where it is the largest INT64, which is the one that
+/// Milvus 2.3.5 is known to count and never return, and else the gap between two returned keys, found by halving.
+pub async fn name_unreadable(
+    read: &dyn ReadSide,
+    scan: &Scan,
+    range: &KeyRange,
+    batches: &[RowBatch],
+) -> Result<String, JobError> {
+    let top = Key::Int(i64::MAX);
+    if scan.key.data_type == DataType::Int64 && range.contains(&top) {
+        let only = KeyRange { after: Some(Key::Int(i64::MAX - 1)), to: Some(top.clone()) };
+        if read.count(scan, &only).await? > 0 {
+            return Ok(top.to_string());
+        }
+    }
+    let mut keys: Vec<Key> = batches.iter().flat_map(|batch| (0..batch.rows()).map(|row| batch.key(row))).collect();
+    keys.sort();
+    let (mut gap, mut within) = (range.clone(), keys.as_slice());
+    while within.len() > 1 {
+        let middle = within.len() / 2 - 1;
+        let left = KeyRange { after: gap.after.clone(), to: Some(within[middle].clone()) };
+        let mut returned = 0;
+        for keys in within[..=middle].chunks(KEYS_AT_ONCE) {
+            returned += read.count_keys(scan, keys).await?;
+        }
+        if read.count(scan, &left).await? > returned {
+            (gap, within) = (left, &within[..=middle]);
+        } else {
+            gap.after = Some(within[middle].clone());
+            within = &within[middle + 1..];
+        }
+    }
+    Ok(gap.to_string())
+}
