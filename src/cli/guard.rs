@@ -5,9 +5,13 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use super::exit_code::ExitCode;
 use super::printer::to_stderr;
 
+/// Makes every panic of this process, on whatever thread, ask for a report.
+pub(super) fn install() {
+    panic::set_hook(Box::new(report));
+}
+
 /// Runs something; a panic in it is a bug.
 pub(super) fn catch_bugs(run: impl FnOnce() -> ExitCode) -> ExitCode {
-    panic::set_hook(Box::new(report));
     panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(ExitCode::Bug)
 }
 

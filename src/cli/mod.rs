@@ -101,6 +101,7 @@ pub(crate) struct Context {
 
 /// Runs the command line of this process to its exit code.
 pub fn main() -> std::process::ExitCode {
+    guard::install();
     guard::catch_bugs(|| run(std::env::args_os())).into()
 }
 

@@ -26,7 +26,11 @@ pub(crate) fn address(root: &Node, at: &Path) -> Option<String> {
             let entry = migration.find(&steps!["collections", *entry])?;
             let collection = entry
                 .text(&steps!["source"])
-                .or_else(|| entry.text(&steps!["match"]))?;
+                .or_else(|| entry.text(&steps!["match"]))
+                .filter(|name| !name.trim().is_empty());
+            let Some(collection) = collection else {
+                return Some(name);
+            };
             let database = migration
                 .text(&steps!["database"])
                 .or_else(|| migration.text(&steps!["database", "from"]))

@@ -3,12 +3,16 @@
 
 use std::collections::HashSet;
 
+use jsonschema::ValidationError;
+use jsonschema::error::TypeKind;
 use jsonschema::error::ValidationErrorKind as Kind;
-use jsonschema::{JsonType, ValidationError, error::TypeKind};
 use serde_json::Value;
 
 use super::address::address;
-use super::secrets::is_secret_key;
+use super::schema_words::{
+    example, expected, form, join, property_names, required_keys, required_only, resolve, word,
+};
+use super::secrets::{is_reference_like, is_secret_key};
 use super::suggest::{did_you_mean, list};
 use super::tree::{Document, Kind as NodeKind, Node, Path, Step, child};
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -145,16 +149,17 @@ impl Explainer<'_> {
                         words.join(" or ")
                     }
                 };
-                self.wrong_type(&path, &expected, example(rule));
+                if rule.get("pattern").is_some_and(is_duration) {
+                    self.wrong_type(&path, DURATION, example(rule));
+                } else {
+                    self.wrong_type(&path, &expected, example(rule));
+                }
             }
             Kind::Pattern { .. } => {
                 let help = example(rule).map(|example| format!("for example {example}"));
                 let what = if path.last() == Some(&Step::from("env")) {
                     "this is not the name of an environment variable"
-                } else if rule["pattern"]
-                    .as_str()
-                    .is_some_and(|p| p.contains("ms|s|m|h"))
-                {
+                } else if rule.get("pattern").is_some_and(is_duration) {
                     "expected a number and a unit: ms, s, m or h"
                 } else {
                     "the text does not have the form that is expected here"
@@ -187,7 +192,11 @@ impl Explainer<'_> {
         };
         self.add(
             Code::UnknownKey,
-            format!("unknown key `{}`", short(key)),
+            if is_secret(path) && !is_reference_like(key) {
+                "unknown key".to_owned()
+            } else {
+                format!("unknown key `{}`", short(key))
+            },
             help,
             self.document.key_span(&at),
             &at,
@@ -293,12 +302,11 @@ impl Explainer<'_> {
         if best >= WRONG_FORM {
             let forms: Vec<String> = branches.iter().map(form).collect();
             let node = self.document.root.find(path);
-            let is_number = node.map(found) == Some("a number");
-            // A number of a wrong kind, such as 1.5 shards, is found as "a number" where one is expected.
-            let what = if is_number {
-                "another number"
-            } else {
-                node.map_or("nothing", found)
+            // A number of a wrong kind, such as 1.5 shards, is no answer to "expected a number".
+            let takes_numbers = branches.iter().any(|branch| branch["type"] == "integer");
+            let what = match node.map_or("nothing", found) {
+                "a number" if takes_numbers => "another number",
+                what => what,
             };
             let help = (what == "nothing").then(|| "give a value, or remove the key".to_owned());
             let span = self.document.span(path);
@@ -316,35 +324,24 @@ impl Explainer<'_> {
         match meant.and_then(|at| context.get(at)) {
             Some(errors) if tied == 1 => {
                 for error in errors {
-                    self.explain_within(error, branches, meant, path);
+                    self.explain_within(error, meant.and_then(|at| branches.get(at)));
                 }
             }
             _ => self.one_of_keys(path, branches),
         }
     }
 
-    /// An error inside the form that is meant. What it leaves invalid is the whole value.
-    fn explain_within(
-        &mut self,
-        error: &ValidationError<'_>,
-        branches: &[Value],
-        meant: Option<usize>,
-        whole: &Path,
-    ) {
-        let before = self.findings.len();
-        if let (Kind::AdditionalProperties { unexpected }, Some(branch)) =
-            (error.kind(), meant.and_then(|at| branches.get(at)))
-        {
-            let path = to_path(&self.document.root, error.instance_path().as_str());
-            let known = property_names(branch);
-            for key in unexpected {
-                self.unknown_key(&path, key, &known);
+    /// An error inside the form that is meant.
+    fn explain_within(&mut self, error: &ValidationError<'_>, branch: Option<&Value>) {
+        match (error.kind(), branch) {
+            (Kind::AdditionalProperties { unexpected }, Some(branch)) => {
+                let path = to_path(&self.document.root, error.instance_path().as_str());
+                let known = property_names(branch);
+                for key in unexpected {
+                    self.unknown_key(&path, key, &known);
+                }
             }
-        } else {
-            self.explain(error);
-        }
-        for finding in &mut self.findings[before..] {
-            finding.invalid.clone_from(whole);
+            _ => self.explain(error),
         }
     }
 
@@ -419,6 +416,15 @@ impl Explainer<'_> {
     }
 }
 
+/// The form of a duration in words.
+const DURATION: &str = "a number and a unit (ms, s, m or h)";
+
+fn is_duration(pattern: &Value) -> bool {
+    pattern
+        .as_str()
+        .is_some_and(|pattern| pattern.contains("ms|s|m|h"))
+}
+
 /// A score of at least this means that the value is of another kind altogether.
 const WRONG_FORM: usize = 10_000;
 
@@ -461,7 +467,7 @@ fn range_message(kind: &Kind) -> Option<(Code, String)> {
 }
 
 /// Steps of a JSON Pointer. Whether a number is an index or a key is for the tree to say.
-fn to_path(root: &Node, pointer: &str) -> Path {
+pub(crate) fn to_path(root: &Node, pointer: &str) -> Path {
     let mut path = Path::new();
     let mut node = Some(root);
     for step in pointer.split('/').skip(1).map(unescape) {
@@ -477,91 +483,6 @@ fn to_path(root: &Node, pointer: &str) -> Path {
 
 fn unescape(step: &str) -> String {
     step.replace("~1", "/").replace("~0", "~")
-}
-
-fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema.get("$ref").and_then(Value::as_str) {
-        Some(reference) => reference
-            .strip_prefix('#')
-            .and_then(|pointer| root.pointer(pointer))
-            .unwrap_or(schema),
-        None => schema,
-    }
-}
-
-fn property_names(schema: &Value) -> Vec<String> {
-    schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .map(|properties| properties.keys().cloned().collect())
-        .unwrap_or_default()
-}
-
-/// The key of a branch that says nothing but that the key is required.
-fn required_only(branch: &Value) -> Option<String> {
-    let object = branch.as_object()?;
-    match (object.len(), object.get("required")?.as_array()?.as_slice()) {
-        (1, [Value::String(key)]) => Some(key.clone()),
-        _ => None,
-    }
-}
-
-fn required_keys(branches: Option<&Value>) -> Vec<String> {
-    branches
-        .and_then(Value::as_array)
-        .map(|branches| branches.iter().filter_map(required_only).collect())
-        .unwrap_or_default()
-}
-
-/// The example in a description.
-fn example(schema: &Value) -> Option<String> {
-    let description = schema.get("description")?.as_str()?;
-    let (_, example) = description.split_once("Example: ")?;
-    Some(example.trim().to_owned())
-}
-
-fn word(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// A form that a value may have, in words.
-fn form(branch: &Value) -> String {
-    if let Some(constant) = branch.get("const") {
-        return format!("`{}`", word(constant));
-    }
-    match branch.get("type").and_then(Value::as_str) {
-        Some("integer") => match (branch.get("minimum"), branch.get("maximum")) {
-            (Some(least), Some(most)) => format!("a whole number from {least} to {most}"),
-            _ => "a whole number".to_owned(),
-        },
-        Some("string") => "text".to_owned(),
-        Some("object") => format!("`{{{}: ...}}`", property_names(branch).join(": ..., ")),
-        Some(other) => other.to_owned(),
-        None => "another form".to_owned(),
-    }
-}
-
-fn join(words: &[String], last: &str) -> String {
-    match words {
-        [] => String::new(),
-        [one] => one.clone(),
-        [init @ .., end] => format!("{} {last} {end}", init.join(", ")),
-    }
-}
-
-fn expected(kind: JsonType) -> &'static str {
-    match kind {
-        JsonType::Array => "a list",
-        JsonType::Boolean => "`true` or `false`",
-        JsonType::Integer => "a whole number",
-        JsonType::Null => "nothing",
-        JsonType::Number => "a number",
-        JsonType::Object => "a mapping",
-        JsonType::String => "text",
-    }
 }
 
 fn found(node: &Node) -> &'static str {

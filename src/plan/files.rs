@@ -164,8 +164,15 @@ pub(crate) fn about_file(code: Code, path: &Path, message: impl Into<String>) ->
 /// A file's name for messages: as the user gave it, or relative to where the command runs.
 pub(crate) fn name(path: &Path) -> String {
     let here = std::env::current_dir().ok();
-    here.and_then(|here| path.strip_prefix(here).ok())
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    let path = here
+        .and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path);
+    // `./a.yaml`, as a walk through `.` finds it, is `a.yaml` to everybody else.
+    let plain = path.strip_prefix(".").unwrap_or(path);
+    let shown = if plain.as_os_str().is_empty() {
+        path
+    } else {
+        plain
+    };
+    shown.display().to_string()
 }

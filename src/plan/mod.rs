@@ -16,6 +16,7 @@ mod resolve;
 pub mod resolved;
 mod rules;
 mod schema;
+mod schema_words;
 mod secrets;
 mod settings;
 mod suggest;
@@ -84,7 +85,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Vec<Diagnostic>> {
         .collect();
     merge(&mut diagnostics, targets::check(&resolved));
     let settings = one_settings(&files, &used_settings, &settings_files, &mut diagnostics);
-    diagnostics.splice(0..0, about_settings);
+    diagnostics.splice(0..0, in_order(about_settings));
     match settings {
         Some(settings) if !diagnostics.iter().any(Diagnostic::is_error) => Ok(Loaded {
             plans: plans
@@ -169,7 +170,11 @@ fn check(
 fn parse(name: &str, text: String, diagnostics: &mut Vec<Diagnostic>) -> Option<Document> {
     let (root, problems, masks) = match yaml::parse(&text) {
         Ok((root, problems)) => {
-            let masks = secrets::in_tree(&text, &root);
+            let mut masks = secrets::in_tree(&text, &root);
+            if !problems.is_empty() {
+                // The second value of a key that is given twice is not in the tree.
+                masks.extend(secrets::in_text(&text));
+            }
             (Some(root), problems, masks)
         }
         Err(problem) => (None, vec![problem], secrets::in_text(&text)),

@@ -24,7 +24,12 @@ pub(crate) fn is_milvus_name(name: &str) -> bool {
 pub(crate) fn check_blank(report: &mut Report<'_>, path: &Path, name: &str) -> bool {
     let blank = name.trim().is_empty();
     if blank {
-        report.value(Code::EmptyName, path, "the name is empty or blank", "");
+        report.value(
+            Code::EmptyName,
+            path,
+            "the name is empty or blank",
+            "write a name, or remove the key",
+        );
     }
     blank
 }

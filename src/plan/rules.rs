@@ -397,6 +397,11 @@ fn check_unused(report: &mut Report<'_>, subject: &Subject<'_>) {
     }
     for (key, kind) in [("from", "sources"), ("to", "targets")] {
         let used = used(key);
+        // A migration that names none of them probably means one of them.
+        let declared = keys(subject.whole, kind);
+        if !used.iter().all(|name| declared.contains(name)) {
+            continue;
+        }
         for name in keys(subject.document, kind) {
             if !used.contains(&name) {
                 report.key(

@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -113,7 +114,12 @@ fn check(
     };
     for round in 0..MAX_ROUNDS {
         let value = document.root.to_value();
-        let errors: Vec<_> = compiled.validator.iter_errors(&value).collect();
+        // What is empty because all of it was invalid, and was reported as such, is no mistake of its own.
+        let errors: Vec<_> = compiled
+            .validator
+            .iter_errors(&value)
+            .filter(|error| !emptied(document, error))
+            .collect();
         if errors.is_empty() {
             return true;
         }
@@ -135,6 +141,14 @@ fn check(
         document.root.prune(invalid);
     }
     false
+}
+
+fn emptied(document: &Document, error: &ValidationError<'_>) -> bool {
+    let at = explain::to_path(&document.root, error.instance_path().as_str());
+    matches!(
+        error.kind(),
+        ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinProperties { .. }
+    ) && document.root.find(&at).is_some_and(|node| node.damaged)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::suggest::did_you_mean;
 use super::tree::{Kind, Node};
 
 /// Keys whose values are references to secrets.
@@ -99,8 +100,9 @@ fn secret_value(start: usize, line: &str, found: &mut Vec<Range<usize>>) -> bool
                     .is_some_and(|rest| rest.trim_start().starts_with([':', '=']))
             });
         if !is_reference {
-            let skipped = line.len() - value.len();
-            found.push(start + skipped..start + line.len());
+            if !value.is_empty() {
+                found.push(start + line.len() - value.len()..start + line.len());
+            }
             return true;
         }
     }
@@ -139,10 +141,19 @@ fn walk(node: &Node, secret: bool, found: &mut Vec<Range<usize>>) {
                 } else {
                     secret || is_secret_key(&entry.key)
                 };
+                // `{s3cret}` is a mapping with the secret as its key.
+                if secret && !is_reference_like(&entry.key) {
+                    found.push(entry.key_range.clone());
+                }
                 walk(&entry.node, hidden, found);
             }
         }
     }
+}
+
+/// Whether a key under a secret one is a reference or a slip of one, so that it may be shown.
+pub(crate) fn is_reference_like(key: &str) -> bool {
+    did_you_mean(key, &REFERENCES.map(str::to_owned)).is_some() || REFERENCES.contains(&key)
 }
 
 /// Whether a text can be the name of an environment variable.

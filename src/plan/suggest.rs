@@ -31,6 +31,13 @@ pub(crate) fn did_you_mean<'a>(found: &str, known: &'a [String]) -> Option<&'a s
     if let Some(name) = synonym {
         return Some(name);
     }
+    // A word spelled out where a short one is asked for, such as `environment` for `env`.
+    let longer = known
+        .iter()
+        .find(|name| name.len() >= 3 && lower.starts_with(name.as_str()));
+    if let Some(name) = longer {
+        return Some(name);
+    }
     // Far longer text is no slip of a name, and the comparison takes its length squared.
     if found.len() > 64 {
         return None;

@@ -73,7 +73,7 @@ pub(crate) type Path = Vec<Step>;
 
 /// Builds a [`Path`] from keys and indexes.
 macro_rules! steps {
-    ($($step:expr),* $(,)?) => { vec![$($crate::plan::tree::Step::from($step)),*] };
+    ($($step:expr),* $(,)?) => { $crate::plan::tree::Path::from([$($crate::plan::tree::Step::from($step)),*]) };
 }
 pub(crate) use steps;
 

@@ -10,8 +10,12 @@ use serde_json::{Number, Value};
 use serde_saphyr::options::{
     AliasLimits, DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy,
 };
-use serde_saphyr::{Error, Location, Options, Spanned};
+use serde_saphyr::{
+    DefaultMessageFormatter, Error, Location, MessageFormatter as _, Options, Spanned,
+};
 
+use super::explain::short;
+use super::secrets::{self, is_secret_key};
 use super::tree::{Entry, Kind, Node};
 use crate::diagnostic::Code;
 
@@ -76,7 +80,7 @@ pub(crate) fn parse(text: &str) -> Result<(Node, Vec<Problem>), Problem> {
     let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(body, options())
         .map_err(|error| problem(&error, text, offset))?;
     let mut problems = Vec::new();
-    let mut root = node(raw, offset, &mut problems);
+    let mut root = node(raw, offset, false, &mut problems);
     if matches!(root.kind, Kind::Scalar(Value::Null)) {
         return Err(empty());
     }
@@ -194,14 +198,14 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 }
 
-fn node(raw: Spanned<Raw>, offset: usize, problems: &mut Vec<Problem>) -> Node {
+fn node(raw: Spanned<Raw>, offset: usize, secret: bool, problems: &mut Vec<Problem>) -> Node {
     let own = range(&raw.defined, offset);
     match raw.value {
         Raw::Scalar(value) => Node::new(own, Kind::Scalar(value)),
         Raw::List(items) => {
             let items: Vec<Node> = items
                 .into_iter()
-                .map(|item| node(item, offset, problems))
+                .map(|item| node(item, offset, secret, problems))
                 .collect();
             let end = items.iter().map(|item| item.range.end).max();
             Node::new(
@@ -215,13 +219,17 @@ fn node(raw: Spanned<Raw>, offset: usize, problems: &mut Vec<Problem>) -> Node {
             let mut end = own.end;
             for (key, value) in pairs {
                 let key_range = range(&key.defined, offset);
-                let node = node(value, offset, problems);
+                let node = node(value, offset, secret || is_secret_key(&key.value), problems);
                 end = end.max(node.range.end).max(key_range.end);
                 if seen.insert(key.value.clone(), entries.len()).is_some() {
                     problems.push(
                         Problem::new(
                             Code::DuplicateKey,
-                            format!("the key `{}` is given twice", key.value),
+                            if secret {
+                                "a key is given twice".to_owned()
+                            } else {
+                                format!("the key `{}` is given twice", short(&key.value))
+                            },
                             key_range,
                         )
                         .help("remove one of the two"),
@@ -264,6 +272,14 @@ fn clamp_range(range: &mut Range<usize>, text: &str) {
     };
     range.start = floor(range.start);
     range.end = floor(range.end).max(range.start);
+    // An empty list or mapping is both of its brackets.
+    if let open @ ("[" | "{") = &text[range.clone()] {
+        let close = if open == "[" { ']' } else { '}' };
+        let rest = text[range.end..].trim_start();
+        if rest.starts_with(close) {
+            range.end = text.len() - rest.len() + 1;
+        }
+    }
     // A plain scalar's range may take the blanks and line break after it along.
     let kept = text[range.clone()].trim_end().len();
     range.end = range.start + kept;
@@ -277,10 +293,13 @@ fn range(location: &Location, offset: usize) -> Range<usize> {
 }
 
 fn problem(error: &Error, text: &str, offset: usize) -> Problem {
-    let error = error.without_snippet();
+    let error = match error.without_snippet() {
+        Error::AliasError { error, .. } => error.as_ref(),
+        error => error,
+    };
     let mut place = error
         .location()
-        .map_or(0..0, |location| range(&location, offset));
+        .map_or(0..0, |location| error_range(&location, text, offset));
     clamp_range(&mut place, text);
     match error {
         Error::Eof { .. } => empty(),
@@ -308,16 +327,20 @@ fn problem(error: &Error, text: &str, offset: usize) -> Problem {
         )
         .help("a text that starts with `*` must be in quotes, such as match: \"*_logs\""),
         other => {
-            let message = plain(&other.to_string());
+            let message = plain(&DefaultMessageFormatter.format_message(other));
             if message.contains("nest") || message.contains("recursion") {
                 return too_complex(place);
             }
-            let help = syntax_help(text, &place, &message);
-            let problem = Problem::new(Code::YamlSyntax, message, place);
-            match help {
-                Some(help) => problem.help(help),
-                None => problem,
+            let secret = secrets::in_text(text)
+                .iter()
+                .any(|mask| mask.start <= place.start && place.start < mask.end);
+            if secret {
+                // The reader's words may repeat what it could not read.
+                return Problem::new(Code::YamlSyntax, "the value can't be read", place)
+                    .help("put quotes around it");
             }
+            translate(text, &place, &message)
+                .unwrap_or_else(|| Problem::new(Code::YamlSyntax, message, place))
         }
     }
 }
@@ -331,14 +354,24 @@ fn too_complex(place: Range<usize>) -> Problem {
     .help("write the values out instead of using anchors inside anchors")
 }
 
-/// The reader's message without its own place and advice about its interface.
+/// Where the reader gave up. Of what its scanner refuses it knows the place in characters only.
+fn error_range(location: &Location, text: &str, offset: usize) -> Range<usize> {
+    let span = location.span();
+    if span.byte_offset().is_some() {
+        return range(location, offset);
+    }
+    let start = text[offset..]
+        .char_indices()
+        .nth(span.offset() as usize)
+        .map_or(text.len(), |(at, _)| offset + at);
+    let length = text[start..].chars().next().map_or(0, char::len_utf8);
+    start..start + length
+}
+
+/// The first line of the reader's message; the rest is advice about its interface.
 fn plain(message: &str) -> String {
     let line = message.lines().next().unwrap_or("not valid YAML").trim();
-    let cut = ["line ", " at line "]
-        .iter()
-        .find_map(|start| line.find(*start).filter(|at| *at > 0))
-        .unwrap_or(line.len());
-    let line = line[..cut].trim_end_matches([' ', ':', ',', '.', '(']);
+    let line = line.trim_end_matches([' ', ':', ',', '.', '(']);
     if line.is_empty() {
         "not valid YAML".to_owned()
     } else {
@@ -346,23 +379,65 @@ fn plain(message: &str) -> String {
     }
 }
 
-/// Advice for the mistakes that people make most.
-fn syntax_help(text: &str, place: &Range<usize>, message: &str) -> Option<String> {
-    let start = text[..place.start].rfind('\n').map_or(0, |at| at + 1);
-    let line = text[start..].lines().next().unwrap_or("");
-    if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
-        return Some("indent with spaces; YAML does not allow tabs there".to_owned());
-    }
-    if line.contains(": *") || line.contains("- *") {
-        return Some(
-            "a text that starts with `*` must be in quotes, such as \"*_logs\"".to_owned(),
+/// The mistakes that people make most, in words about the plan and not about the reader's inner life.
+fn translate(text: &str, place: &Range<usize>, message: &str) -> Option<Problem> {
+    let syntax = |message: &str, range: Range<usize>, help: &str| {
+        Some(Problem::new(Code::YamlSyntax, message, range).help(help))
+    };
+    if message.contains("tab") {
+        let at = text[place.start..].find('\t').map(|at| place.start + at)?;
+        return syntax(
+            "a tab, where YAML allows only spaces",
+            at..at + 1,
+            "indent with spaces",
         );
     }
-    if line.matches(": ").count() > 1 && !line.contains('{') {
-        return Some("a text that holds `: ` must be in quotes".to_owned());
+    if message.contains("quoted scalar") || message.contains("quotation") {
+        let range = open_quote(&text[..place.start]).unwrap_or_else(|| place.clone());
+        return syntax(
+            "the quote that is opened here is not closed as it should be",
+            range,
+            "close the quote; where the text goes on in the next line, indent that line",
+        );
+    }
+    if message.contains("mapping values are not allowed") {
+        return syntax(
+            "a `:` where no value can start",
+            place.clone(),
+            "put text that holds `: ` in quotes; otherwise check the indentation of this line",
+        );
+    }
+    if message.contains("block collection") || message.contains("block mapping") {
+        return syntax(
+            "this line does not belong to what is above it",
+            place.clone(),
+            "indent it exactly as the lines that it goes with",
+        );
     }
     if message.contains("tag") {
-        return Some("tags such as `!name` have no meaning in a plan; remove it".to_owned());
+        // Without its name: `password: !s3cret` is a tag too.
+        return syntax(
+            "a tag, which has no meaning in a plan",
+            place.clone(),
+            "put quotes around a text that starts with `!`",
+        );
+    }
+    None
+}
+
+/// The quote that was opened last in a line without being closed there.
+fn open_quote(text: &str) -> Option<Range<usize>> {
+    const LINES: usize = 200;
+    let mut end = text.len();
+    for _ in 0..LINES {
+        let start = text[..end].rfind('\n').map_or(0, |at| at + 1);
+        let line = &text[start..end];
+        for quote in ['"', '\''] {
+            if line.matches(quote).count() % 2 == 1 {
+                return line.rfind(quote).map(|at| start + at..start + at + 1);
+            }
+        }
+        end = start.checked_sub(1)?;
     }
     None
 }

@@ -188,7 +188,7 @@ mod tests {
     fn a_mask_hides_every_character_and_can_be_marked() {
         let text = "a: 1\ntoken: root:Milvus # x\n";
         let at = text.find("root").expect("secret");
-        let source = SourceText::with_masks("p", text, vec![at..at + 11]);
+        let source = SourceText::with_masks("p", text, std::iter::once(at..at + 11).collect());
         let (text, marked, line) = shown(source, at..at + 11);
         assert_eq!(text, "a: 1\ntoken: *** # x\n");
         assert_eq!((marked.as_str(), line), ("***", 1));
