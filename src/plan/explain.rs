@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::address::address;
 use super::schema_words::{
-    example, expected, form, join, property_names, required_keys, required_only, resolve, word,
+    example, expected, form, found, join, property_names, range_message, required_keys,
+    required_only, resolve, text_of, word,
 };
 use super::secrets::{is_reference_like, is_secret_key};
 use super::suggest::{did_you_mean, list};
@@ -38,6 +39,7 @@ pub(crate) fn findings(
         document,
         schema,
         findings: Vec::new(),
+        told: 0,
         meant: HashSet::new(),
     };
     // Misspelled keys first: where `form` was meant to be `from`, that `from` is missing is no second mistake.
@@ -54,16 +56,15 @@ struct Explainer<'a> {
     document: &'a Document,
     schema: &'a Value,
     findings: Vec<Finding>,
+    /// How many of the findings have words.
+    told: usize,
     /// Mappings and the keys that a misspelled key in them was probably meant to be.
     meant: HashSet<(Path, String)>,
 }
 
 impl Explainer<'_> {
     fn add(&mut self, code: Code, message: String, help: Option<String>, span: Span, path: &Path) {
-        if self.findings.len() >= MAX_FINDINGS {
-            self.mute(path);
-            return;
-        }
+        self.told += 1;
         let mut diagnostic = Diagnostic::new(code, message).at(span);
         diagnostic.help = help;
         diagnostic.address = address(&self.document.root, path);
@@ -71,6 +72,11 @@ impl Explainer<'_> {
             diagnostic: Some(diagnostic),
             invalid: path.clone(),
         });
+    }
+
+    /// One more than is shown is told, so that whoever cuts the list sees that there is more.
+    fn is_full(&self) -> bool {
+        self.told > MAX_FINDINGS
     }
 
     fn mute(&mut self, path: &Path) {
@@ -82,6 +88,10 @@ impl Explainer<'_> {
 
     fn explain(&mut self, error: &ValidationError<'_>) {
         let path = to_path(&self.document.root, error.instance_path().as_str());
+        if self.is_full() && !matches!(error.kind(), Kind::AdditionalProperties { .. }) {
+            self.mute(&path);
+            return;
+        }
         let rule = self.parent_schema(error.schema_path().as_str());
         let value_span = self.document.span(&path);
         match error.kind() {
@@ -181,6 +191,10 @@ impl Explainer<'_> {
 
     fn unknown_key(&mut self, path: &Path, key: &str, known: &[String]) {
         let at = child(path, key);
+        if self.is_full() {
+            self.mute(&at);
+            return;
+        }
         let suggestion = did_you_mean(key, known);
         let help = match suggestion {
             Some(name) => {
@@ -446,26 +460,6 @@ fn score(errors: &[ValidationError<'static>], here: &str) -> usize {
         .sum()
 }
 
-fn range_message(kind: &Kind) -> Option<(Code, String)> {
-    let message = match kind {
-        Kind::Minimum { limit } => format!("the number is less than {limit}, the least allowed"),
-        Kind::ExclusiveMinimum { limit } => format!("the number must be more than {limit}"),
-        Kind::Maximum { limit } => format!("the number is more than {limit}, the most allowed"),
-        Kind::ExclusiveMaximum { limit } => format!("the number must be less than {limit}"),
-        Kind::MinLength { limit: 1 } => "the text is empty".to_owned(),
-        Kind::MinLength { limit } => format!("the text has less than {limit} characters"),
-        Kind::MaxLength { limit } => format!("the text has more than {limit} characters"),
-        Kind::MinItems { limit: 1 } => "the list is empty".to_owned(),
-        Kind::MinItems { limit } => format!("the list has less than {limit} entries"),
-        Kind::MaxItems { limit } => format!("the list has more than {limit} entries"),
-        Kind::MinProperties { limit: 1 } => "the mapping is empty".to_owned(),
-        Kind::MinProperties { limit } => format!("the mapping has less than {limit} keys"),
-        Kind::MaxProperties { limit } => format!("the mapping has more than {limit} keys"),
-        _ => return None,
-    };
-    Some((Code::OutOfRange, message))
-}
-
 /// Steps of a JSON Pointer. Whether a number is an index or a key is for the tree to say.
 pub(crate) fn to_path(root: &Node, pointer: &str) -> Path {
     let mut path = Path::new();
@@ -483,24 +477,6 @@ pub(crate) fn to_path(root: &Node, pointer: &str) -> Path {
 
 fn unescape(step: &str) -> String {
     step.replace("~1", "/").replace("~0", "~")
-}
-
-fn found(node: &Node) -> &'static str {
-    match &node.kind {
-        NodeKind::List(_) => "a list",
-        NodeKind::Map(_) => "a mapping",
-        NodeKind::Scalar(Value::Bool(_)) => "`true` or `false`",
-        NodeKind::Scalar(Value::Number(_)) => "a number",
-        NodeKind::Scalar(Value::String(_)) => "text",
-        NodeKind::Scalar(_) => "nothing",
-    }
-}
-
-fn text_of(node: &Node) -> Option<&str> {
-    match &node.kind {
-        NodeKind::Scalar(value) => value.as_str(),
-        NodeKind::List(_) | NodeKind::Map(_) => None,
-    }
 }
 
 fn is_secret(path: &Path) -> bool {

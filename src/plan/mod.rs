@@ -222,11 +222,10 @@ const MAX_PER_FILE: usize = explain::MAX_FINDINGS;
 fn in_order(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     found.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.range.start));
     if found.len() > MAX_PER_FILE {
-        let more = found.len() - MAX_PER_FILE;
         found.truncate(MAX_PER_FILE);
         let mut last = Diagnostic::new(
             Code::TooManyProblems,
-            format!("{more} more problems in this file"),
+            "there are more problems in this file than are shown",
         )
         .help("mend the ones above and validate again");
         last.span = found.last().and_then(|diagnostic| diagnostic.span.clone());
@@ -237,7 +236,7 @@ fn in_order(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
 
 /// Puts messages where the others about the same file are.
 fn merge(diagnostics: &mut Vec<Diagnostic>, more: Vec<Diagnostic>) {
-    for diagnostic in more.into_iter().take(MAX_PER_FILE) {
+    for diagnostic in in_order(more) {
         let Some(span) = &diagnostic.span else {
             diagnostics.push(diagnostic);
             continue;

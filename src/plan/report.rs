@@ -1,6 +1,7 @@
 //! Collects what the rules find in one document.
 
 use super::address::address;
+use super::explain::MAX_FINDINGS;
 use super::tree::{Document, Path};
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -37,7 +38,15 @@ impl<'a> Report<'a> {
         self.add(diagnostic, path, help);
     }
 
+    /// Whether there is more than is shown, so that further work on messages is lost.
+    pub(crate) fn is_full(&self) -> bool {
+        self.diagnostics.len() > MAX_FINDINGS
+    }
+
     fn add(&mut self, mut diagnostic: Diagnostic, path: &Path, help: &str) {
+        if self.is_full() {
+            return;
+        }
         diagnostic.help = (!help.is_empty()).then(|| help.to_owned());
         diagnostic.address = address(&self.document.root, path);
         self.diagnostics.push(diagnostic);

@@ -1,5 +1,6 @@
 //! From the plan as written to the plan as the rest of vecferry reads it: defaults filled in, references followed.
 
+use std::collections::HashSet;
 use std::path::Path as FilePath;
 
 use super::connection;
@@ -165,12 +166,9 @@ impl Resolver<'_> {
 }
 
 fn settings_of(spec: &CollectionSpec, verify: Option<VerifySpec>) -> Settings {
-    let mut drop: Vec<String> = Vec::new();
-    for field in spec.drop.iter().flatten() {
-        if !drop.contains(field) {
-            drop.push(field.clone());
-        }
-    }
+    let mut seen = HashSet::new();
+    let named = spec.drop.iter().flatten();
+    let drop = named.filter(|field| seen.insert(*field)).cloned().collect();
     Settings {
         shards: match spec.shards {
             None => Shards::AsSource,

@@ -141,10 +141,10 @@ fn check_reference(
     name: &str,
 ) {
     // In the whole file, because an endpoint with a mistake in it is declared all the same.
-    let declared = keys(subject.whole, kind);
-    if declared.iter().any(|key| key == name) {
+    if subject.whole.root.find(&steps![kind, name]).is_some() || report.is_full() {
         return;
     }
+    let declared = keys(subject.whole, kind);
     let other = if kind == "sources" {
         "targets"
     } else {
@@ -399,6 +399,7 @@ fn check_unused(report: &mut Report<'_>, subject: &Subject<'_>) {
         let used = used(key);
         // A migration that names none of them probably means one of them.
         let declared = keys(subject.whole, kind);
+        let declared: HashSet<&String> = declared.iter().collect();
         if !used.iter().all(|name| declared.contains(name)) {
             continue;
         }

@@ -1,7 +1,11 @@
-//! What a JSON Schema allows, in words.
+//! What a JSON Schema allows and what a tree holds, in words.
 
 use jsonschema::JsonType;
+use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
+
+use super::tree::{Kind as NodeKind, Node};
+use crate::diagnostic::Code;
 
 pub(crate) fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     match schema.get("$ref").and_then(Value::as_str) {
@@ -85,5 +89,43 @@ pub(crate) fn expected(kind: JsonType) -> &'static str {
         JsonType::Number => "a number",
         JsonType::Object => "a mapping",
         JsonType::String => "text",
+    }
+}
+
+pub(crate) fn range_message(kind: &Kind) -> Option<(Code, String)> {
+    let message = match kind {
+        Kind::Minimum { limit } => format!("the number is less than {limit}, the least allowed"),
+        Kind::ExclusiveMinimum { limit } => format!("the number must be more than {limit}"),
+        Kind::Maximum { limit } => format!("the number is more than {limit}, the most allowed"),
+        Kind::ExclusiveMaximum { limit } => format!("the number must be less than {limit}"),
+        Kind::MinLength { limit: 1 } => "the text is empty".to_owned(),
+        Kind::MinLength { limit } => format!("the text has less than {limit} characters"),
+        Kind::MaxLength { limit } => format!("the text has more than {limit} characters"),
+        Kind::MinItems { limit: 1 } => "the list is empty".to_owned(),
+        Kind::MinItems { limit } => format!("the list has less than {limit} entries"),
+        Kind::MaxItems { limit } => format!("the list has more than {limit} entries"),
+        Kind::MinProperties { limit: 1 } => "the mapping is empty".to_owned(),
+        Kind::MinProperties { limit } => format!("the mapping has less than {limit} keys"),
+        Kind::MaxProperties { limit } => format!("the mapping has more than {limit} keys"),
+        _ => return None,
+    };
+    Some((Code::OutOfRange, message))
+}
+
+pub(crate) fn found(node: &Node) -> &'static str {
+    match &node.kind {
+        NodeKind::List(_) => "a list",
+        NodeKind::Map(_) => "a mapping",
+        NodeKind::Scalar(Value::Bool(_)) => "`true` or `false`",
+        NodeKind::Scalar(Value::Number(_)) => "a number",
+        NodeKind::Scalar(Value::String(_)) => "text",
+        NodeKind::Scalar(_) => "nothing",
+    }
+}
+
+pub(crate) fn text_of(node: &Node) -> Option<&str> {
+    match &node.kind {
+        NodeKind::Scalar(value) => value.as_str(),
+        NodeKind::List(_) | NodeKind::Map(_) => None,
     }
 }

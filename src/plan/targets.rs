@@ -7,7 +7,7 @@ use globset::{Glob, GlobMatcher};
 
 use super::address::address;
 use super::connection::Address;
-use super::explain::short;
+use super::explain::{MAX_FINDINGS, short};
 use super::resolve::Resolved;
 use super::resolved::{Migration, Select};
 use super::tree::{Document, Path, child};
@@ -175,7 +175,7 @@ fn check_self(named: &[Named<'_>], matching: &[Matching<'_>], found: &mut Vec<Di
 fn check_twice(named: &[Named<'_>], found: &mut Vec<Diagnostic>) {
     let mut seen: HashMap<(&Place, &str), &Named<'_>> = HashMap::new();
     for entry in named {
-        if entry.target.trim().is_empty() {
+        if entry.target.trim().is_empty() || found.len() > MAX_FINDINGS {
             continue;
         }
         let Some(first) = seen.get(&(&entry.to, entry.target)) else {
@@ -203,6 +203,9 @@ fn check_twice(named: &[Named<'_>], found: &mut Vec<Diagnostic>) {
 fn check_patterns(named: &[Named<'_>], matching: &[Matching<'_>], found: &mut Vec<Diagnostic>) {
     if named.len().saturating_mul(matching.len()) <= MAX_PAIRS {
         for pattern in matching {
+            if found.len() > MAX_FINDINGS {
+                return;
+            }
             for entry in named {
                 let same = entry.from == pattern.from
                     && entry.to == pattern.to

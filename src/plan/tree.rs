@@ -1,6 +1,7 @@
 //! A document as read from a file: values with the places where they stand. YAML and TOML both end up here, so that the
 //! schema and the rules know nothing of either.
 
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -138,23 +139,31 @@ impl Node {
     }
 
     /// Takes out what the paths lead to and marks what it was taken from.
-    pub(crate) fn prune(&mut self, mut paths: Vec<Path>) {
-        // Later list items first, so that the indexes of the earlier ones stay right.
-        paths.sort();
-        paths.dedup();
-        for path in paths.iter().rev() {
-            let Some((last, parents)) = path.split_last() else {
+    pub(crate) fn prune(&mut self, paths: Vec<Path>) {
+        // All parts of one parent at once, because a file may have a hundred thousand of them.
+        let mut doomed: BTreeMap<Path, HashSet<Step>> = BTreeMap::new();
+        for mut path in paths {
+            if let Some(last) = path.pop() {
+                doomed.entry(path).or_default().insert(last);
+            }
+        }
+        // Inner and later parents first, so that the indexes on the way to the others stay right.
+        for (parent, parts) in doomed.iter().rev() {
+            let Some(parent) = self.find_mut(parent) else {
                 continue;
             };
-            let Some(parent) = self.find_mut(parents) else {
-                continue;
-            };
-            match (last, &mut parent.kind) {
-                (Step::Key(key), Kind::Map(entries)) => entries.retain(|entry| entry.key != *key),
-                (Step::Index(index), Kind::List(items)) if *index < items.len() => {
-                    items.remove(*index);
+            match &mut parent.kind {
+                Kind::Scalar(_) => continue,
+                Kind::List(items) => {
+                    let mut index = 0;
+                    items.retain(|_| {
+                        index += 1;
+                        !parts.contains(&Step::Index(index - 1))
+                    });
                 }
-                _ => continue,
+                Kind::Map(entries) => {
+                    entries.retain(|entry| !parts.contains(&Step::Key(entry.key.clone())));
+                }
             }
             parent.damaged = true;
         }

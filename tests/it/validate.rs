@@ -176,6 +176,11 @@ fn hostile_text_ends_soon() {
     assert_eq!(codes_of("- ".repeat(100_000).as_bytes()), ["VF0107"]);
     let flat: String = (0..300_000).map(|n| format!("k{n}: 1\n")).collect();
     assert_eq!(codes_of(flat.as_bytes()), ["VF0107"]);
+    let flat: String = (0..90_000).map(|n| format!("k{n}: 1\n")).collect();
+    assert_eq!(
+        codes_of(flat.as_bytes()).last().map(String::as_str),
+        Some("VF0111")
+    );
     let mut large = b"version: 1\n".to_vec();
     large.resize(50 * 1024 * 1024, b'#');
     assert_eq!(codes_of(&large), ["VF0106"]);
