@@ -243,6 +243,25 @@ proptest! {
         check_bytes(bytes);
     }
 
+    /// Whatever is broken in the lines around it, a literal secret is in no message and no marked line.
+    #[test]
+    fn a_mutation_beside_a_secret_never_shows_it(
+        at in 0..PLAN.len(),
+        cut in 0_usize..10,
+        insert in "[-:{}\\[\\]a-z \n\t\"'&*!|>#中\r]{0,4}",
+    ) {
+        let text = PLAN.replace("Milvus #", "Sup3rS3cret #");
+        let line = text.find("password").map(|start| start - 7..start + 30).expect("a password");
+        let end = (at + cut).min(text.len());
+        prop_assume!(end < line.start || at > line.end);
+        prop_assume!(text.is_char_boundary(at) && text.is_char_boundary(end));
+        let text = format!("{}{insert}{}", &text[..at], &text[end..]);
+        let (found, _) = check_text(&text);
+        let style = Style { color: false, width: 80 };
+        prop_assert!(!diagnostics::text(&found, style).contains("Sup3rS3cret"));
+        prop_assert!(!diagnostics::json(&found).contains("Sup3rS3cret"));
+    }
+
     #[test]
     fn a_plan_with_swapped_lines_never_panics(first in 0_usize..32, second in 0_usize..32, indent in 0_usize..8) {
         let mut lines: Vec<String> = PLAN.lines().map(str::to_owned).collect();
