@@ -1,11 +1,12 @@
 //! vecferry moves Milvus and Zilliz Cloud collections between clusters from YAML plan files.
-#![allow(dead_code)]
 
+pub mod cli;
 mod cluster;
 mod collection;
 mod diagnostic;
 mod diff;
 mod mapping;
 mod plan;
+mod render;
 mod run;
 mod state;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::collection::{Capabilities, CollectionSchema, Field, Index, Key, KeyRange, LiveCollection, RowBatch};
-use crate::plan::Endpoint;
+use crate::plan::resolved::Endpoint;
 
 pub use error::{ClusterError, ErrorKind};
 

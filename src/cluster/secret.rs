@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::plan::SecretRef;
+use crate::plan::resolved::SecretRef;
 
 /// How long a command may take to print a secret.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(60);

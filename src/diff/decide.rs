@@ -2,7 +2,8 @@
 
 use super::{Action, Entry, Note, Prior, Seen, Work, lines, may_take_over};
 use crate::collection::{CollectionSchema, LiveCollection, LoadState};
-use crate::plan::{Indexes, OnExisting};
+use crate::diagnostic::Code;
+use crate::plan::resolved::{Indexes, OnExisting};
 
 /// Property of the mark that names the run.
 pub const MARK_RUN: &str = "vecferry.run";
@@ -40,26 +41,27 @@ pub fn decide(seen: Seen) -> Entry {
 fn remarks(entry: &mut Entry) {
     let seen = &entry.seen;
     if let Some(error) = &seen.source_error {
-        entry
-            .blocked
-            .push(Note::new("VF1001", error.clone()).help("see that it can be read, or leave it out of the plan"));
+        entry.blocked.push(
+            Note::new(Code::SourceUnreadable, error.clone())
+                .help("see that it can be read, or leave it out of the plan"),
+        );
     } else if seen.source.is_none() {
         entry.blocked.push(
-            Note::new("VF1002", format!("the source has no collection `{}`", seen.from))
+            Note::new(Code::SourceMissing, format!("the source has no collection `{}`", seen.from))
                 .help("check the name and the database; names are case-sensitive"),
         );
     }
     if let Some(mapping) = &seen.mapping {
-        entry.blocked.extend(mapping.blocked.iter().map(|remark| Note::of("VF1003", remark)));
-        entry.notes.extend(mapping.notes.iter().map(|remark| Note::of("VF1101", remark)));
-        entry.warnings.extend(mapping.warnings.iter().map(|remark| Note::of("VF1201", remark)));
+        entry.blocked.extend(mapping.blocked.iter().map(|remark| Note::of(Code::CannotHold, remark)));
+        entry.notes.extend(mapping.notes.iter().map(|remark| Note::of(Code::Shaped, remark)));
+        entry.warnings.extend(mapping.warnings.iter().map(|remark| Note::of(Code::MayGoWrong, remark)));
     }
     if let Some(rows) = &seen.source_rows {
         if let Some(doubled) = rows.doubled.filter(|doubled| *doubled > 0) {
             let keys: Vec<_> = rows.doubled_keys.iter().map(ToString::to_string).collect();
             let such_as = if keys.is_empty() { String::new() } else { format!(", such as {}", keys.join(", ")) };
             entry.warnings.push(Note::new(
-                "VF1202",
+                Code::DoubledKeys,
                 format!(
                     "the source holds {doubled} rows of keys that it holds already{such_as}: each key arrives once, with the row that the source returns for it"
                 ),
@@ -67,15 +69,21 @@ fn remarks(entry: &mut Entry) {
         }
         if rows.crossing > 0 {
             entry.blocked.push(
-                Note::new("VF1014", format!("{} rows have a key that stands in another partition too", rows.crossing))
-                    .help("delete all but one of each on the source, or leave them out with `where`"),
+                Note::new(
+                    Code::CrossingKeys,
+                    format!("{} rows have a key that stands in another partition too", rows.crossing),
+                )
+                .help("delete all but one of each on the source, or leave them out with `where`"),
             );
         }
         if rows.unreadable > 0 {
             let (count, place) = (rows.unreadable, &rows.unreadable_place);
             entry.blocked.push(
-                Note::new("VF1004", format!("the source counts {count} rows that it never returns: {place}"))
-                    .help("give them other keys or delete them on the source, or leave them out with `where`"),
+                Note::new(
+                    Code::CountedNotReturned,
+                    format!("the source counts {count} rows that it never returns: {place}"),
+                )
+                .help("give them other keys or delete them on the source, or leave them out with `where`"),
             );
         }
     }
@@ -85,8 +93,11 @@ fn remarks(entry: &mut Entry) {
         && let Some(bare) = unindexed_vector(source)
     {
         entry.blocked.push(
-            Note::new("VF1005", format!("the source is not loaded and cannot be: field `{bare}` has no index"))
-                .help("create an index on it on the source; it can be dropped again afterwards"),
+            Note::new(
+                Code::SourceCannotLoad,
+                format!("the source is not loaded and cannot be: field `{bare}` has no index"),
+            )
+            .help("create an index on it on the source; it can be dropped again afterwards"),
         );
     }
 }
@@ -114,7 +125,7 @@ fn missing_target(entry: &mut Entry, prior: Option<&Prior>) -> (Action, Work) {
     match prior {
         Some(prior) if !prior.finished && prior.target_id.is_none() && prior.plan_hash == entry.seen.plan_hash => {
             entry.notes.push(Note::new(
-                "VF1102",
+                Code::GoesOn,
                 format!("run {} stopped before it made the collection, and goes on", prior.run),
             ));
             (Action::Create, Work::Resume)
@@ -122,7 +133,7 @@ fn missing_target(entry: &mut Entry, prior: Option<&Prior>) -> (Action, Work) {
         Some(prior) if prior.target_id.is_some() => {
             let what = if prior.finished { "made" } else { "left unfinished" };
             entry.notes.push(Note::new(
-                "VF1103",
+                Code::MadeAgain,
                 format!("the collection that run {} {what} is gone from the target: it is made anew", prior.run),
             ));
             (Action::Create, Work::Fill)
@@ -140,10 +151,11 @@ fn unfinished(entry: &mut Entry, prior: &Prior) -> (Action, Work) {
     if prior.plan_hash != entry.seen.plan_hash {
         entry.state_conflict = true;
         entry.blocked.push(
-            Note::new("VF1006", format!("run {run} on this target is unfinished, and was asked for something else"))
-                .help(
-                    "finish it with the plan it began with, or drop the target collection to start over with this one",
-                ),
+            Note::new(
+                Code::UnfinishedOther,
+                format!("run {run} on this target is unfinished, and was asked for something else"),
+            )
+            .help("finish it with the plan it began with, or drop the target collection to start over with this one"),
         );
         return (Action::Blocked, Work::None);
     }
@@ -158,7 +170,7 @@ fn unfinished(entry: &mut Entry, prior: &Prior) -> (Action, Work) {
             entry.state_conflict = true;
             entry.blocked.push(
                 Note::new(
-                    "VF1007",
+                    Code::TargetReplaced,
                     format!("the collection that run {run} made was replaced by another one of the same name"),
                 )
                 .help("drop it to start over, or give the plan another `target`"),
@@ -172,15 +184,16 @@ fn unfinished(entry: &mut Entry, prior: &Prior) -> (Action, Work) {
     {
         entry.state_conflict = true;
         entry.blocked.push(
-            Note::new("VF1008", format!("the source collection was made anew since run {run} began"))
+            Note::new(Code::SourceReplaced, format!("the source collection was made anew since run {run} began"))
                 .help("drop the target collection to start over with the new source"),
         );
         return (Action::Blocked, Work::None);
     }
     let (all, done) = prior.splits;
-    entry
-        .notes
-        .push(Note::new("VF1102", format!("run {run} is unfinished, with {done} of {all} splits done, and goes on")));
+    entry.notes.push(Note::new(
+        Code::GoesOn,
+        format!("run {run} is unfinished, with {done} of {all} splits done, and goes on"),
+    ));
     (Action::Update, Work::Resume)
 }
 
@@ -199,7 +212,7 @@ fn existing_target(entry: &mut Entry) -> (Action, Work) {
             let run = target.mark.get(MARK_RUN).cloned().unwrap_or_default();
             entry.blocked.push(
                 Note::new(
-                    "VF1009",
+                    Code::BegunElsewhere,
                     format!("the target was begun by run {run}, whose state is not here, and is unfinished"),
                 )
                 .help(
@@ -211,7 +224,7 @@ fn existing_target(entry: &mut Entry) -> (Action, Work) {
         (OnExisting::Fail, false, _) => {
             let made_by = if target.mark.contains_key(MARK_PLAN) { "by another plan" } else { "not by vecferry" };
             entry.blocked.push(
-                Note::new("VF1010", format!("the target exists, made {made_by}"))
+                Note::new(Code::TargetExists, format!("the target exists, made {made_by}"))
                     .help("choose another `target`, or say `on_existing: converge` to write what is missing or `replace` to drop it first"),
             );
             (Action::Blocked, Work::None)
@@ -224,7 +237,10 @@ fn finished(entry: &mut Entry, rows: u64) -> (Action, Work) {
     let seen = &entry.seen;
     let drifted = |side: &str, now: u64, estimated: bool| {
         let by = if estimated { " by its statistics" } else { "" };
-        Note::new("VF1011", format!("the {side} holds {now} rows{by}, and held {rows} when the plan was completed"))
+        Note::new(
+            Code::Drifted,
+            format!("the {side} holds {now} rows{by}, and held {rows} when the plan was completed"),
+        )
     };
     let mut drift = Vec::new();
     if let Some(now) = &seen.source_rows
@@ -274,7 +290,7 @@ fn converge(entry: &mut Entry) -> (Action, Work) {
     let misfits = misfits(&mapping.schema, &target.schema);
     if !misfits.is_empty() {
         let help = "make the target fit, or use `on_existing: replace`";
-        entry.blocked.extend(misfits.into_iter().map(|message| Note::new("VF1012", message).help(help)));
+        entry.blocked.extend(misfits.into_iter().map(|message| Note::new(Code::TargetMisfit, message).help(help)));
         return (Action::Blocked, Work::None);
     }
     if entry.seen.target_load_needs_index
@@ -284,7 +300,7 @@ fn converge(entry: &mut Entry) -> (Action, Work) {
     {
         entry.blocked.push(
             Note::new(
-                "VF1013",
+                Code::TargetUnreadable,
                 "the target cannot be read to compare it: it is not loaded and a vector field has no index",
             )
             .help("set `indexes: auto`, or load the target"),
@@ -293,9 +309,10 @@ fn converge(entry: &mut Entry) -> (Action, Work) {
     }
     match &entry.seen.row_diff {
         Some(diff) if diff.extra > 0 => {
-            entry
-                .warnings
-                .push(Note::new("VF1203", format!("{} rows are on the target only, and are left alone", diff.extra)));
+            entry.warnings.push(Note::new(
+                Code::OnlyOnTarget,
+                format!("{} rows are on the target only, and are left alone", diff.extra),
+            ));
         }
         _ => {}
     }
@@ -309,9 +326,10 @@ fn converge(entry: &mut Entry) -> (Action, Work) {
         }
         Some(_) => (Action::Update, Work::Converge),
         None => {
-            entry
-                .notes
-                .push(Note::new("VF1104", "a side is not loaded, so the rows are compared when the plan is applied"));
+            entry.notes.push(Note::new(
+                Code::ComparedLater,
+                "a side is not loaded, so the rows are compared when the plan is applied",
+            ));
             (Action::Update, Work::Converge)
         }
     }

@@ -7,8 +7,9 @@ mod lines;
 use serde::Serialize;
 
 use crate::collection::{CollectionSchema, Key, LiveCollection};
+use crate::diagnostic::Code;
 use crate::mapping::{Mapping, Remark};
-use crate::plan::{OnExisting, Settings, Verify};
+use crate::plan::resolved::{OnExisting, Settings, Verify};
 
 pub use decide::{MARK_PLAN, MARK_ROWS, MARK_RUN, decide};
 pub use lines::lines;
@@ -216,7 +217,7 @@ pub enum Work {
 }
 
 /// A reason why a collection is blocked, or a thing to know, with what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// Field that it is about, if any.
     pub field: Option<String>,
@@ -224,12 +225,12 @@ pub struct Note {
     pub message: String,
     /// What to do, if there is something.
     pub help: Option<String>,
-    /// Stable code of the reason, e.g. `VF1003`.
-    pub code: &'static str,
+    /// Code of the reason.
+    pub code: Code,
 }
 
 impl Note {
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
+    fn new(code: Code, message: impl Into<String>) -> Self {
         Self { field: None, message: message.into(), help: None, code }
     }
 
@@ -238,7 +239,7 @@ impl Note {
         self
     }
 
-    fn of(code: &'static str, remark: &Remark) -> Self {
+    fn of(code: Code, remark: &Remark) -> Self {
         Self { field: remark.field.clone(), message: remark.message.clone(), help: remark.help.clone(), code }
     }
 }

@@ -7,7 +7,7 @@ use crate::collection::{
     Capabilities, CollectionSchema, DEFAULT_PARTITION, DataType, Field, Function, FunctionKind, Index, LengthUnit,
     LiveCollection,
 };
-use crate::plan::{Indexes, Settings, Shards};
+use crate::plan::resolved::{Indexes, Settings, Shards};
 
 /// Rows that one shard is good for, by the guide of the managed service.
 const ROWS_PER_SHARD: u64 = 100_000_000;

@@ -9,7 +9,7 @@ use crate::cluster::{ReadSide, Scan};
 use crate::collection::{Field, Fingerprint, Key, KeyRange, RowBatch, RowHasher};
 use crate::diff::{Difference, DifferenceKind, RowDiff};
 use crate::mapping::Columns;
-use crate::plan::Verify;
+use crate::plan::resolved::Verify;
 use crate::state::Split;
 
 /// Differences that are listed by key.

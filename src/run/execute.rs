@@ -14,7 +14,7 @@ use super::throttle::Throttle;
 use super::{Event, JobError, Observer};
 use crate::cluster::ReadSide;
 use crate::diff::{Entry, Place, Work};
-use crate::plan::Limits;
+use crate::plan::resolved::Limits;
 use crate::state::{FORMAT, Header, JobId, Journal, StateError, Store};
 
 /// Collections in progress for each split in flight: most of a small collection's time is waiting for the server to make,

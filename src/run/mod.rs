@@ -28,11 +28,38 @@ mod prove;
 mod reader;
 mod throttle;
 
+use crate::diff::Place;
+use crate::plan::resolved::Verify;
+
 pub use census::{Census, census, scans};
 pub use compare::{Comparison, Side, compare_all};
 pub use error::JobError;
 pub use execute::{Execution, Pace, Report, Task, execute};
 pub use job::{Sides, Success};
+
+/// How the verification of one collection went.
+#[derive(Debug)]
+pub struct Verified {
+    /// Which.
+    pub address: String,
+    /// Where its rows come from.
+    pub from: Place,
+    /// Where they went.
+    pub to: Place,
+    /// How hard it was looked at.
+    pub level: Verify,
+    /// Whether rows that only the target has count as differences.
+    pub extra_counts: bool,
+    /// What was found.
+    pub result: Result<Comparison, JobError>,
+}
+
+impl Verified {
+    /// Whether both sides hold the same rows.
+    pub fn is_same(&self) -> bool {
+        self.result.as_ref().is_ok_and(|found| !found.diff.has_work() && (found.diff.extra == 0 || !self.extra_counts))
+    }
+}
 
 /// What is told about a run while it runs. Implementations must be quick: they are called from the copy pipeline.
 pub trait Observer: Send + Sync {

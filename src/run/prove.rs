@@ -13,7 +13,7 @@ use super::{JobError, reader};
 use crate::cluster::Scan;
 use crate::collection::{Fingerprint, KeyRange, RowHasher};
 use crate::diff::RowDiff;
-use crate::plan::Verify;
+use crate::plan::resolved::Verify;
 use crate::state::{Progress, Split};
 
 /// How often what differs is mended before the job gives up.

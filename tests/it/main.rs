@@ -1,1 +1,3 @@
-//! Integration tests.
+//! Integration tests: the binary as its users run it.
+
+mod validate;

@@ -14,7 +14,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as TonicE
 
 use super::status;
 use crate::cluster::{ClusterError, ErrorKind, Result, secret};
-use crate::plan::{Auth, Endpoint, Tls};
+use crate::plan::resolved::{Auth, Endpoint, Tls};
 
 /// Largest answer that is accepted. Milvus sends up to 256 MiB since 2.4; vecferry asks for far less at a time.
 const MAX_ANSWER: usize = 256 << 20;

@@ -23,7 +23,7 @@ use crate::cluster::{ErrorKind, Moment, ReadSide, Result, Scan};
 use crate::collection::{
     Capabilities, DYNAMIC_FIELD, DataType, Field, Index, Key, KeyRange, LiveCollection, LoadState, RowBatch,
 };
-use crate::plan::Endpoint;
+use crate::plan::resolved::Endpoint;
 
 /// Most rows that a query with a limit may ask for.
 const MAX_WINDOW: usize = 16_384;

@@ -1,0 +1,258 @@
+//! Every code that a message can carry, in one table. Codes are stable: one that is retired is never used again.
+
+use super::Severity::{self, Error, Warning};
+
+/// What there is to say about a code.
+#[derive(Debug, Clone, Copy)]
+pub struct CodeInfo {
+    /// Such as `VF0101`.
+    pub id: &'static str,
+    /// How bad it is unless a message says otherwise.
+    pub severity: Severity,
+    /// A few words.
+    pub title: &'static str,
+    /// One paragraph: what it means, why it matters and what to do.
+    pub explanation: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident = $id:literal, $severity:ident, $title:literal, $explanation:literal;)*) => {
+        /// The reason for a message. Families: `VF01xx` reading files, `VF02xx` the shape of a plan, `VF03xx` rules
+        /// that the schema can't say, `VF04xx` `vecferry.toml` and profiles; `VF1xxx` and above belong to the
+        /// commands that talk to clusters.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $title] $name,)*
+        }
+
+        impl Code {
+            /// All codes, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Everything that is known about the code.
+            pub const fn info(self) -> CodeInfo {
+                match self {
+                    $(Self::$name => CodeInfo {
+                        id: $id,
+                        severity: $severity,
+                        title: $title,
+                        explanation: $explanation,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    YamlSyntax = "VF0101", Error, "the file is not valid YAML",
+        "The file could not be read as YAML 1.2, so nothing else about it was checked. The place shown is where the reader gave up; the mistake is often a little before it: a missing colon, a quote that is not closed, or a line indented with tabs.";
+    DuplicateKey = "VF0102", Error, "a key is given twice",
+        "The same key appears twice in one mapping. Which of the two would win differs from reader to reader, so vecferry takes neither. Remove one of them.";
+    SeveralDocuments = "VF0103", Error, "several YAML documents in one file",
+        "A plan file holds one YAML document. What follows a second `---` would be overlooked by many tools. Put each plan in a file of its own; one plan may hold several migrations.";
+    EmptyFile = "VF0104", Error, "the file holds no plan",
+        "The file is empty or holds only comments. A plan needs at least `version`, `sources`, `targets` and `migrations`.";
+    NotUtf8 = "VF0105", Error, "the file is not UTF-8",
+        "Plan files are UTF-8 text. The file holds bytes that are not: it may be saved in another encoding (UTF-16, Latin-1, GBK) or be no text at all.";
+    FileTooLarge = "VF0106", Error, "the file is too large",
+        "A plan file may have up to 8 MiB. Plans are written and reviewed by people; a larger file is almost always the wrong one, such as a data export.";
+    TooComplex = "VF0107", Error, "the file is nested or multiplied too much",
+        "The file nests deeper, or multiplies itself through anchors and aliases more, than any plan needs. vecferry stops reading such a file early, so that a crafted one can't use up the machine.";
+    FileUnreadable = "VF0108", Error, "the file can't be read",
+        "The file does not exist, is no regular file, or may not be read by this user. The operating system's own reason is part of the message.";
+    NoPlanFiles = "VF0109", Error, "no plan file in the folder",
+        "A folder stands for all `*.yaml` and `*.yml` files in it and in the folders below. This one holds none. Hidden files and the folder with vecferry's state are not looked at.";
+    ControlCharacter = "VF0110", Error, "a character that YAML does not allow",
+        "The file holds a control character, such as NUL. YAML does not allow those in plain text, and they would be invisible in a review. It is often a sign of a damaged file or of the wrong encoding.";
+    TooManyProblems = "VF0111", Error, "more problems than are shown",
+        "The file has so many problems that only the first are shown. Mend those and validate again.";
+
+    UnknownKey = "VF0201", Error, "an unknown key",
+        "The key is not part of the plan format at this place. Unknown keys are errors, because a misspelled key that is silently ignored would mean a migration that does something else than was reviewed.";
+    MissingKey = "VF0202", Error, "a required key is missing",
+        "The mapping lacks a key that has no default.";
+    WrongType = "VF0203", Error, "a value of the wrong type",
+        "The value has another type than the plan format asks for, such as a number where a text is expected. Plain words such as `true` and `12` are not texts in YAML; put quotes around them where a text is meant. A key without any value is null.";
+    ValueNotAllowed = "VF0204", Error, "a value that is not among the choices",
+        "The key takes one of a few words, and this is none of them.";
+    OutOfRange = "VF0205", Error, "a value outside its range",
+        "The number, text or list is smaller, larger, shorter or longer than the plan format allows.";
+    BadFormat = "VF0206", Error, "a value in the wrong form",
+        "The text does not have the form that is asked for, such as a duration without a unit.";
+    ExactlyOneOf = "VF0207", Error, "exactly one of several keys",
+        "The mapping must have exactly one of the keys named: none of them leaves open what is meant, and several contradict each other.";
+    BadKeyName = "VF0208", Error, "a key in the wrong form",
+        "Sources, targets and profiles are named with letters, digits, `_` and `-`, so that the names can be used in addresses and on the command line.";
+    UnsupportedVersion = "VF0209", Error, "an unknown version of the plan format",
+        "`version` says which plan format the file is written in. This vecferry knows version 1.";
+    ShapeMismatch = "VF0299", Error, "the value can't be understood",
+        "The value fits the JSON Schema of the plan format but could not be turned into a plan. That is a gap in vecferry's schema; please report it.";
+
+    UnknownEndpoint = "VF0301", Error, "a source or target that is not declared",
+        "`from` names a key under `sources`, and `to` one under `targets`. This name is not among them.";
+    UnusedEndpoint = "VF0302", Warning, "a source or target that is not used",
+        "No migration of this plan reads from this source or writes to this target. It may be a leftover, or a migration may name another one by mistake.";
+    DuplicateMigrationName = "VF0303", Error, "two migrations of the same name",
+        "A migration's name is part of its address in output and in the state, so it must be unique in a plan. Without `name` it is `<from>-to-<to>`.";
+    TargetTwice = "VF0304", Error, "a target collection named twice",
+        "Two entries write to the same collection of the same cluster and database. Their rows would mix, and neither could be verified. Give one of them another `target`, or leave the name out of the pattern with `exclude`.";
+    SelfTarget = "VF0305", Error, "a source that is its own target",
+        "The entry reads and writes the same collection of the same cluster and database. Give it another `target` name, database or cluster. For this check `localhost`, `127.0.0.1` and `::1` count as one machine.";
+    BadGlob = "VF0306", Error, "a pattern that can't be read",
+        "`match` and `exclude` take glob patterns: `*` for any characters, `?` for one, `[a-z]` for a set and `{a,b}` for alternatives. This one is not well formed.";
+    TargetWithMatch = "VF0307", Error, "one target name for a pattern",
+        "`match` may select many collections, and one `target` name can't hold them all. Collections that a pattern selects keep their names; use `source` to rename one.";
+    BadCollectionName = "VF0308", Error, "not a collection name that Milvus accepts",
+        "A collection's name on the target has 1 to 255 letters, digits and underscores and does not start with a digit. A server would refuse to create any other.";
+    OddCollectionName = "VF0309", Warning, "an unusual collection name on the source",
+        "Milvus itself accepts only letters, digits and underscores, not starting with a digit. Some servers allow more, so this is only a warning: check the spelling.";
+    BadUri = "VF0310", Error, "not an address of a cluster",
+        "`uri` is `http://host:port` or `https://host:port`, without a path or a query. The port may be left out: 19530 for http, 443 for https.";
+    CredentialsInUri = "VF0311", Error, "credentials in an address",
+        "The address holds a user name or password before an `@`. Addresses are printed, logged and kept in the state, so credentials have no place there. Use `token`, or `username` and `password`, with a reference to the secret.";
+    LiteralSecret = "VF0312", Error, "a secret in the plan itself",
+        "Plans are kept in Git and read by many. A secret is given by reference instead: `{env: NAME}`, `{file: PATH}` or `{command: [program, argument]}`. Literal secrets are accepted for servers on this machine only (localhost, 127.0.0.0/8, ::1). If this one was ever committed, change it on the server too.";
+    SecretInClear = "VF0313", Warning, "a secret over an unencrypted connection",
+        "The address starts with `http://`, so the token or password would cross the network readable by anybody on the way. Use `https://` where the server has TLS.";
+    TokenAndPassword = "VF0314", Error, "two ways to log in",
+        "A connection logs in either with `token` or with `username` and `password`. With both, it is open which is meant.";
+    IncompleteLogin = "VF0315", Error, "half a login",
+        "`username` and `password` belong together.";
+    IncompleteClientCertificate = "VF0316", Error, "half a client certificate",
+        "`client_cert` and `client_key` belong together: the certificate and its private key, both as PEM files.";
+    TlsWithoutHttps = "VF0317", Error, "TLS settings without TLS",
+        "The address starts with `http://`, so no TLS is spoken and the `tls` settings would have no effect, although they look as if the connection was protected. Write `https://`, or remove `tls`.";
+    BadDuration = "VF0318", Error, "a duration outside its range",
+        "Timeouts are between 1 millisecond and 24 hours, written as a number and a unit: `500ms`, `10s`, `2m`, `1h`.";
+    DroppedTwice = "VF0319", Warning, "a field dropped twice",
+        "The field is named twice under `drop`. Nothing breaks, but another field may have been meant.";
+    DropsSystemField = "VF0320", Error, "a system field can't be dropped",
+        "`$meta` is where Milvus keeps the dynamic fields, and no field of the schema. To leave all dynamic fields behind, set `dynamic_field: false`.";
+    EmptyFilter = "VF0321", Error, "an empty filter",
+        "`where` is empty. Leave the key out to copy every row; an empty filter is more likely one that was lost.";
+    MatchWithoutWildcard = "VF0322", Warning, "a pattern without a wildcard",
+        "`match` has no `*`, `?`, `[..]` or `{..}`, so it selects at most one collection, and none at all where that does not exist. `source` says the same and reports a collection that is missing.";
+    LoadWithoutIndex = "VF0323", Error, "loading without an index",
+        "Milvus loads a collection only when its vector fields have indexes. With `indexes: none` there are none, so `load: true` would fail after all rows were copied.";
+    MatchTwice = "VF0324", Error, "the same pattern twice",
+        "Two entries select the same collections from the same source into the same target. Each of those would be named twice as a target.";
+    PlanNameTwice = "VF0325", Warning, "two plans of the same name",
+        "Two of the given plan files have the same name, so their runs are hard to tell apart. Without `name`, a plan is named after its file.";
+    LooksLikeVariable = "VF0326", Warning, "text that looks like a variable",
+        "vecferry never replaces `$NAME` or `${NAME}` in a plan, so the secret would be these very characters. Write `{env: NAME}` to read an environment variable.";
+    BadDatabaseName = "VF0327", Error, "not a database name that Milvus accepts",
+        "A database's name has 1 to 255 letters, digits and underscores and does not start with a digit.";
+    NothingSelected = "VF0328", Warning, "a pattern that excludes itself",
+        "One of the `exclude` patterns leaves out everything that `match` selects, so the entry does nothing.";
+    ExcludeWithoutMatch = "VF0329", Error, "exclude without match",
+        "`exclude` leaves names out of a pattern. With `source`, which names one collection, there is nothing to leave out.";
+    EmptyName = "VF0330", Error, "an empty or blank name",
+        "A name that is empty or holds only blanks can't be shown or typed.";
+
+    TomlSyntax = "VF0401", Error, "vecferry.toml is not valid TOML",
+        "`vecferry.toml` could not be read as TOML, so none of its settings are known.";
+    UnknownProfile = "VF0402", Error, "an unknown profile",
+        "`profile` names a connection under `[profiles.NAME]` in `vecferry.toml`. This name is not among them.";
+    NoSettingsFile = "VF0403", Error, "a profile without a vecferry.toml",
+        "The plan uses a profile, but there is no `vecferry.toml` in the plan's folder or any folder above it.";
+    SettingsDiffer = "VF0404", Error, "plans under different vecferry.toml files",
+        "The given plans lie under different `vecferry.toml` files, so it is open where the state of the run would be kept. Give them in separate commands.";
+
+    SourceUnreadable = "VF1001", Error, "the source collection could not be looked at",
+        "The source cluster answered, but not for this collection. Its own words are part of the message. The other collections of the plan go on; this one is named at the end, and the exit code is 3.";
+    SourceMissing = "VF1002", Error, "the source has no such collection",
+        "The plan names a collection that the source's database does not hold. Names are case-sensitive, and each belongs to one database.";
+    CannotHold = "VF1003", Error, "the target cannot hold it",
+        "The collection, as the plan shapes it, has something that the target's version cannot hold or that vecferry cannot carry. It is blocked before anything is made, because servers accept some schemas that they then cannot keep: a type, nulls or a name would be lost, or the server would die of an insert.";
+    CountedNotReturned = "VF1004", Error, "the source counts rows that it never returns",
+        "Some versions of Milvus count a row and never return it, such as one with the largest INT64 as its key. A row that cannot be read cannot be copied, so the collection is blocked until such rows have other keys, are deleted, or are left out with `where`.";
+    SourceCannotLoad = "VF1005", Error, "the source cannot be loaded",
+        "Rows can only be read from a loaded collection, and Milvus loads one only when each of its vector fields has an index. This source is not loaded and lacks one.";
+    UnfinishedOther = "VF1006", Error, "an unfinished run of another plan",
+        "The state remembers a run on this target that did not end and that was asked for something else. Going on with it under this plan could leave rows in two shapes, so it is refused, not guessed at.";
+    TargetReplaced = "VF1007", Error, "the target was made anew by somebody else",
+        "The run marks the collection that it makes. The collection of that name no longer carries the mark or has another id, so it is not the run's and is not written to.";
+    SourceReplaced = "VF1008", Error, "the source was made anew",
+        "The source collection has another id than when the unfinished run began, so what was copied already came from another collection.";
+    BegunElsewhere = "VF1009", Error, "a run whose state is not here",
+        "The target carries the mark of an unfinished run of this very plan, and the state that remembers which splits are done is not here: it is on another machine, or was deleted.";
+    TargetExists = "VF1010", Error, "the target exists",
+        "With `on_existing: fail`, the default, a collection that this plan did not make is never written to.";
+    Drifted = "VF1011", Error, "rows changed since the plan was completed",
+        "The plan was completed, and one of the sides no longer holds as many rows as it did then. `vecferry verify` tells which rows.";
+    TargetMisfit = "VF1012", Error, "the target does not fit",
+        "The plan converges, which writes into the target as it stands, and a field of the target cannot take the rows.";
+    TargetUnreadable = "VF1013", Error, "the target cannot be read to compare it",
+        "To converge, both sides are compared, and a collection without an index cannot be loaded to be read.";
+    CrossingKeys = "VF1014", Error, "keys stand in several partitions",
+        "The same primary key stands in more than one partition. Queries return one of the rows and upserts replace within one partition only, so no rule can say which row is meant.";
+    Shaped = "VF1101", Warning, "shaped on the way",
+        "Something arrives otherwise than the source has it, because the target needs it so.";
+    GoesOn = "VF1102", Warning, "an unfinished run goes on",
+        "An earlier run on this target did not end. The same plan goes on where it stopped: splits that are done stay done, and splits that may have been tried are written so that no row is doubled.";
+    MadeAgain = "VF1103", Warning, "a collection that is gone is made again",
+        "The state remembers a run that made this collection, and the target no longer has it.";
+    ComparedLater = "VF1104", Warning, "compared when applied",
+        "A side is not loaded, and a plan loads nothing, so how many rows differ is known only when the plan is applied.";
+    MayGoWrong = "VF1201", Warning, "something that could go wrong",
+        "The plan can be applied, and this is worth a look before it is.";
+    DoubledKeys = "VF1202", Warning, "the source holds doubled keys",
+        "Milvus accepts several rows of one primary key. Each key arrives once, with the row that a query on the source returns for it; verification counts distinct keys and says how many rows were left behind.";
+    OnlyOnTarget = "VF1203", Warning, "rows that only the target has",
+        "The plan converges: it writes what is missing or differs and leaves rows that only the target has alone.";
+    NothingMatches = "VF1204", Warning, "a pattern matches no collection",
+        "The pattern under `match` fits no collection of the source's database, or all that it fits are excluded.";
+    SameTargetTwice = "VF1015", Error, "two collections have the same target",
+        "Through a pattern, two entries of the plan would write to the same collection of the target.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    use super::Code;
+
+    #[test]
+    fn every_code_is_unique_and_has_text() {
+        let mut seen = HashSet::new();
+        for code in Code::ALL {
+            let info = code.info();
+            assert!(seen.insert(info.id), "{} is there twice", info.id);
+            assert!(
+                info.id.len() == 6
+                    && info.id.starts_with("VF")
+                    && info.id[2..].bytes().all(|byte| byte.is_ascii_digit()),
+                "{} is not VF and four digits",
+                info.id
+            );
+            assert!(!info.title.is_empty() && !info.title.ends_with('.'));
+            assert!(info.explanation.len() > 40 && info.explanation.ends_with('.'), "{} is not explained", info.id);
+        }
+    }
+
+    #[test]
+    fn every_code_is_used() {
+        let mut sources = String::new();
+        collect(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut sources);
+        for code in Code::ALL {
+            let name = format!("Code::{code:?}");
+            let used = sources
+                .match_indices(&name)
+                .any(|(at, _)| !sources[at + name.len()..].starts_with(|c: char| c.is_alphanumeric()));
+            assert!(used, "{name} is in the table, but nothing reports it");
+        }
+    }
+
+    fn collect(folder: &Path, into: &mut String) {
+        for entry in fs_err::read_dir(folder).expect("folder") {
+            let path = entry.expect("entry").path();
+            if path.is_dir() {
+                collect(&path, into);
+            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("codes.rs") {
+                into.push_str(&fs_err::read_to_string(path).expect("file"));
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! From the plan as written to the plan as the rest of vecferry reads it: defaults filled in, references followed.
+
+use std::collections::HashSet;
+use std::path::Path as FilePath;
+
+use super::connection;
+use super::model::{
+    CollectionSpec, EndpointSpec, IndexesSpec, MigrationSpec, OnExistingSpec, PartitionsSpec, PlanFile, VerifySpec,
+};
+use super::resolved::{
+    Endpoint, Indexes, Migration, OnExisting, Partitions, ResolvedPlan, Select, Selection, Settings, Shards, Verify,
+};
+use super::rules::migration_name;
+use super::settings::{self, SettingsFileRead};
+use super::tree::{Document, Path, child, steps};
+use super::values::{DatabaseSpec, ShardsSpec};
+
+/// The database that every Milvus has.
+const DEFAULT_DATABASE: &str = "default";
+
+/// A plan resolved as far as it goes.
+pub(crate) struct Resolved {
+    /// The plan. Migrations over endpoints with errors are left out.
+    pub(crate) plan: ResolvedPlan,
+    /// The place of each migration in the file, for messages about it.
+    pub(crate) places: Vec<Path>,
+}
+
+/// Resolves a plan. Where it has errors the result is only good for looking for more of them.
+pub(crate) fn resolve(
+    file: &FilePath,
+    document: &Document,
+    plan: &PlanFile,
+    machine: Option<&SettingsFileRead>,
+) -> Resolved {
+    let folder = settings::folder_of(file);
+    let mut resolved = Resolved {
+        plan: ResolvedPlan {
+            file: file.to_owned(),
+            name: plan.name.clone().unwrap_or_else(|| stem(file)),
+            migrations: Vec::new(),
+        },
+        places: Vec::new(),
+    };
+    let resolver = Resolver { document, folder: &folder, machine };
+    for (index, migration) in plan.migrations.iter().enumerate() {
+        let at = steps!["migrations", index];
+        if let Some(migration) = resolver.migration(plan, &at, migration) {
+            resolved.plan.migrations.push(migration);
+            resolved.places.push(at);
+        }
+    }
+    resolved
+}
+
+fn stem(file: &FilePath) -> String {
+    let stem = file.file_stem().unwrap_or(file.as_os_str());
+    stem.to_string_lossy().into_owned()
+}
+
+struct Resolver<'a> {
+    document: &'a Document,
+    folder: &'a FilePath,
+    machine: Option<&'a SettingsFileRead>,
+}
+
+impl Resolver<'_> {
+    fn migration(&self, plan: &PlanFile, at: &Path, migration: &MigrationSpec) -> Option<Migration> {
+        let from = plan.sources.get(&migration.from)?;
+        let to = plan.targets.get(&migration.to)?;
+        let (source, source_default) = self.endpoint("sources", &migration.from, from)?;
+        let (target, target_default) = self.endpoint("targets", &migration.to, to)?;
+        let (wanted_source, wanted_target) = match &migration.database {
+            Some(DatabaseSpec::Both(name)) => (Some(name.clone()), Some(name.clone())),
+            Some(DatabaseSpec::Each { from, to }) => (from.clone(), to.clone()),
+            None => (None, None),
+        };
+        let source_database = wanted_source.or(source_default).unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
+        let target_database = wanted_target.or(target_default).unwrap_or_else(|| source_database.clone());
+        let selections = migration
+            .collections
+            .iter()
+            .enumerate()
+            .map(|(index, collection)| {
+                let at = child(&child(at, "collections"), index);
+                self.selection(&at, collection, migration.verify)
+            })
+            .collect::<Option<Vec<_>>>()?;
+        Some(Migration {
+            name: migration_name(migration),
+            source,
+            target,
+            source_database,
+            target_database,
+            selections,
+            limits: settings::limits(migration.limits.as_ref(), self.machine.and_then(SettingsFileRead::limits)),
+        })
+    }
+
+    /// The endpoint and its own database.
+    fn endpoint(&self, kind: &str, name: &str, spec: &EndpointSpec) -> Option<(Endpoint, Option<String>)> {
+        let span = self.document.key_span(&steps![kind, name]);
+        match (&spec.milvus, &spec.profile) {
+            (Some(milvus), None) => {
+                let endpoint = connection::resolve(name, milvus, self.folder, span)?;
+                Some((endpoint, milvus.database.clone()))
+            }
+            (None, Some(profile)) => {
+                let machine = self.machine?;
+                let milvus = machine.profile(profile)?;
+                let endpoint = connection::resolve(name, milvus, &machine.folder(), span)?;
+                Some((endpoint, milvus.database.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    fn selection(&self, at: &Path, spec: &CollectionSpec, verify: Option<VerifySpec>) -> Option<Selection> {
+        let (select, key) = match (&spec.source, &spec.pattern) {
+            (Some(source), None) => {
+                let target = spec.target.as_ref().unwrap_or(source).clone();
+                let source = source.clone();
+                (Select::Name { source, target }, "source")
+            }
+            (None, Some(pattern)) => {
+                let pattern = pattern.clone();
+                let exclude = spec.exclude.clone().unwrap_or_default();
+                (Select::Glob { pattern, exclude }, "match")
+            }
+            _ => return None,
+        };
+        Some(Selection { select, settings: settings_of(spec, verify), span: self.document.span(&child(at, key)) })
+    }
+}
+
+fn settings_of(spec: &CollectionSpec, verify: Option<VerifySpec>) -> Settings {
+    let mut seen = HashSet::new();
+    let named = spec.drop.iter().flatten();
+    let drop = named.filter(|field| seen.insert(*field)).cloned().collect();
+    Settings {
+        shards: match spec.shards {
+            None => Shards::AsSource,
+            Some(ShardsSpec::Auto) => Shards::Auto,
+            Some(ShardsSpec::Count(count)) => Shards::Count(count),
+        },
+        dynamic_field: spec.dynamic_field,
+        drop,
+        filter: spec.filter.as_ref().map(|filter| filter.trim().to_owned()),
+        partitions: match spec.partitions {
+            None | Some(PartitionsSpec::Copy) => Partitions::Copy,
+        },
+        indexes: match spec.indexes {
+            None | Some(IndexesSpec::Auto) => Indexes::Auto,
+            Some(IndexesSpec::Copy) => Indexes::Copy,
+            Some(IndexesSpec::None) => Indexes::None,
+        },
+        load: spec.load.unwrap_or(false),
+        on_existing: match spec.on_existing {
+            None | Some(OnExistingSpec::Fail) => OnExisting::Fail,
+            Some(OnExistingSpec::Converge) => OnExisting::Converge,
+            Some(OnExistingSpec::Replace) => OnExisting::Replace,
+        },
+        verify: match spec.verify.or(verify) {
+            None | Some(VerifySpec::Full) => Verify::Full,
+            Some(VerifySpec::Counts) => Verify::Counts,
+        },
+    }
+}

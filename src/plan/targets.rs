@@ -1,0 +1,237 @@
+//! Rules across entries, migrations and files: no collection is written twice, and none is written over itself. What a
+//! pattern selects is known only from a live cluster; here is what is certain without one.
+
+use std::collections::HashMap;
+
+use globset::{Glob, GlobMatcher};
+
+use super::address::address;
+use super::connection::Address;
+use super::explain::{MAX_FINDINGS, short};
+use super::resolve::Resolved;
+use super::resolved::{Migration, Select};
+use super::tree::{Document, Path, child};
+use crate::diagnostic::{Code, Diagnostic, Span};
+
+/// A database of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Place {
+    cluster: String,
+    database: String,
+}
+
+/// One entry that writes by name.
+struct Named<'a> {
+    document: &'a Document,
+    at: Path,
+    from: Place,
+    to: Place,
+    source: &'a str,
+    target: &'a str,
+}
+
+/// One entry that writes by pattern.
+struct Matching<'a> {
+    document: &'a Document,
+    at: Path,
+    from: Place,
+    to: Place,
+    pattern: &'a str,
+    matcher: GlobMatcher,
+    exclude: Vec<GlobMatcher>,
+}
+
+/// Pairs of a name and a pattern that are compared. Beyond this, which no plan of people reaches, the comparison is left
+/// to the diff against the live clusters, which makes it anyway.
+const MAX_PAIRS: usize = 2_000_000;
+
+/// Applies the rules to all plans together.
+pub(crate) fn check(plans: &[(&Document, &Resolved)]) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    let mut named = Vec::new();
+    let mut matching = Vec::new();
+    for (document, resolved) in plans {
+        for (migration, place) in resolved.plan.migrations.iter().zip(&resolved.places) {
+            collect(document, migration, place, &mut named, &mut matching);
+        }
+    }
+    check_self(&named, &matching, &mut diagnostics);
+    check_twice(&named, &mut diagnostics);
+    check_patterns(&named, &matching, &mut diagnostics);
+    check_plan_names(plans, &mut diagnostics);
+    diagnostics
+}
+
+fn collect<'a>(
+    document: &'a Document,
+    migration: &'a Migration,
+    place: &Path,
+    named: &mut Vec<Named<'a>>,
+    matching: &mut Vec<Matching<'a>>,
+) {
+    let side = |uri: &str, database: &String| {
+        Address::parse(uri).ok().map(|address| Place { cluster: address.identity(), database: database.clone() })
+    };
+    let (Some(from), Some(to)) = (
+        side(&migration.source.uri, &migration.source_database),
+        side(&migration.target.uri, &migration.target_database),
+    ) else {
+        return;
+    };
+    for (index, selection) in migration.selections.iter().enumerate() {
+        let at = child(&child(place, "collections"), index);
+        let (from, to) = (from.clone(), to.clone());
+        match &selection.select {
+            Select::Name { source, target } => named.push(Named { document, at, from, to, source, target }),
+            Select::Glob { pattern, exclude } => {
+                let Ok(glob) = Glob::new(pattern) else {
+                    continue;
+                };
+                matching.push(Matching {
+                    document,
+                    at,
+                    from,
+                    to,
+                    pattern,
+                    matcher: glob.compile_matcher(),
+                    exclude: exclude
+                        .iter()
+                        .filter_map(|pattern| Glob::new(pattern).ok())
+                        .map(|glob| glob.compile_matcher())
+                        .collect(),
+                });
+            }
+        }
+    }
+}
+
+impl Named<'_> {
+    /// Where the target's name stands: under `target`, or under `source` where that is both.
+    fn span(&self) -> Span {
+        let target = child(&self.at, "target");
+        if self.document.root.find(&target).is_some() {
+            self.document.span(&target)
+        } else {
+            self.document.span(&child(&self.at, "source"))
+        }
+    }
+}
+
+fn finding(code: Code, document: &Document, at: &Path, span: Span, message: String) -> Diagnostic {
+    let mut diagnostic = Diagnostic::new(code, message).at(span);
+    diagnostic.address = address(&document.root, at);
+    diagnostic
+}
+
+/// "line 12", with the file where it is another one.
+fn where_is(other: &Span, seen_from: &Document) -> String {
+    let line = other.start().line;
+    if std::sync::Arc::ptr_eq(&other.source, &seen_from.source) {
+        format!("line {line}")
+    } else {
+        format!("line {line} of {}", other.source.name)
+    }
+}
+
+fn check_self(named: &[Named<'_>], matching: &[Matching<'_>], found: &mut Vec<Diagnostic>) {
+    for entry in named {
+        if entry.from == entry.to && entry.source == entry.target && !entry.source.trim().is_empty() {
+            let message = format!("`{}` would be copied onto itself", short(entry.source));
+            found.push(
+                finding(Code::SelfTarget, entry.document, &entry.at, entry.span(), message)
+                    .help("give it another `target`, database or cluster"),
+            );
+        }
+    }
+    for entry in matching {
+        if entry.from == entry.to {
+            let span = entry.document.span(&child(&entry.at, "match"));
+            let message = "what the pattern selects would be copied onto itself".to_owned();
+            found.push(
+                finding(Code::SelfTarget, entry.document, &entry.at, span, message)
+                    .help("give the target another database or cluster"),
+            );
+        }
+    }
+}
+
+fn check_twice(named: &[Named<'_>], found: &mut Vec<Diagnostic>) {
+    let mut seen: HashMap<(&Place, &str), &Named<'_>> = HashMap::new();
+    for entry in named {
+        if entry.target.trim().is_empty() || found.len() > MAX_FINDINGS {
+            continue;
+        }
+        let Some(first) = seen.get(&(&entry.to, entry.target)) else {
+            seen.insert((&entry.to, entry.target), entry);
+            continue;
+        };
+        let message =
+            format!("`{}` is already the target of {}", short(entry.target), where_is(&first.span(), entry.document));
+        found.push(
+            finding(Code::TargetTwice, entry.document, &entry.at, entry.span(), message)
+                .help("give one of the two another `target`"),
+        );
+    }
+}
+
+fn check_patterns(named: &[Named<'_>], matching: &[Matching<'_>], found: &mut Vec<Diagnostic>) {
+    if named.len().saturating_mul(matching.len()) <= MAX_PAIRS {
+        for pattern in matching {
+            if found.len() > MAX_FINDINGS {
+                return;
+            }
+            for entry in named {
+                let same = entry.from == pattern.from
+                    && entry.to == pattern.to
+                    && entry.source == entry.target
+                    && pattern.matcher.is_match(entry.source)
+                    && !pattern.exclude.iter().any(|glob| glob.is_match(entry.source));
+                if !same {
+                    continue;
+                }
+                let span = pattern.document.span(&child(&pattern.at, "match"));
+                let name = short(entry.source);
+                let message = format!(
+                    "`{}` selects `{name}` too, which is already the target of {}",
+                    short(pattern.pattern),
+                    where_is(&entry.span(), pattern.document)
+                );
+                found.push(
+                    finding(Code::TargetTwice, pattern.document, &pattern.at, span, message)
+                        .help(format!("add `exclude: [{name}]` to the pattern, or remove the other entry")),
+                );
+            }
+        }
+    }
+    let mut seen: HashMap<(&Place, &Place, &str), &Matching<'_>> = HashMap::new();
+    for entry in matching {
+        let Some(first) = seen.get(&(&entry.from, &entry.to, entry.pattern)) else {
+            seen.insert((&entry.from, &entry.to, entry.pattern), entry);
+            continue;
+        };
+        let span = entry.document.span(&child(&entry.at, "match"));
+        let other = first.document.span(&child(&first.at, "match"));
+        let message = format!(
+            "`{}` already selects for the same target in {}",
+            short(entry.pattern),
+            where_is(&other, entry.document)
+        );
+        found.push(finding(Code::MatchTwice, entry.document, &entry.at, span, message).help("remove one of the two"));
+    }
+}
+
+fn check_plan_names(plans: &[(&Document, &Resolved)], found: &mut Vec<Diagnostic>) {
+    let mut seen: HashMap<&str, &Document> = HashMap::new();
+    for (document, resolved) in plans {
+        let name = resolved.plan.name.as_str();
+        let Some(first) = seen.get(name) else {
+            seen.insert(name, document);
+            continue;
+        };
+        let span = document.span(&super::tree::steps!["name"]);
+        let message = format!("`{}` is the name of {} too", short(name), first.source.name);
+        found.push(
+            finding(Code::PlanNameTwice, document, &Path::new(), span, message).help("give each plan its own `name`"),
+        );
+    }
+}

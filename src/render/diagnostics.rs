@@ -1,0 +1,299 @@
+//! Diagnostics as text for people and as JSON for machines.
+
+use std::fmt;
+
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
+    SpanContents,
+};
+use serde::Serialize;
+
+use super::snippet::{Snippet, snippet};
+use super::{Style, count};
+use crate::diagnostic::{Diagnostic, Position, Severity};
+
+/// Lines shown before and after the marked one.
+const CONTEXT_LINES: usize = 1;
+
+/// Version of the JSON document. A new minor version only adds.
+const FORMAT_VERSION: &str = "1.0";
+
+/// All diagnostics for people: code, place, marked line, and what to do.
+pub fn text(diagnostics: &[Diagnostic], style: Style) -> String {
+    let theme = if style.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_links(false)
+        .with_urls(false)
+        .without_cause_chain()
+        .with_context_lines(CONTEXT_LINES)
+        .with_width(style.width);
+    let mut all = String::new();
+    for diagnostic in diagnostics {
+        let shown = Shown::new(diagnostic);
+        // Writing to a string does not fail; where the report can't be drawn, the words alone do.
+        if handler.render_report(&mut all, &shown).is_err() {
+            all.push_str(&format!("{}: {}\n", diagnostic.code.info().id, diagnostic.message));
+        }
+        all.push('\n');
+    }
+    all
+}
+
+/// How many of what: `2 errors and 1 warning`.
+pub fn summary(diagnostics: &[Diagnostic]) -> String {
+    let (errors, warnings) = counts(diagnostics);
+    match (errors, warnings) {
+        (0, warnings) => count(warnings, "warning"),
+        (errors, 0) => count(errors, "error"),
+        (errors, warnings) => {
+            format!("{} and {}", count(errors, "error"), count(warnings, "warning"))
+        }
+    }
+}
+
+/// One JSON document for machines: `{format_version, valid, error_count, warning_count, diagnostics}`.
+pub fn json(diagnostics: &[Diagnostic]) -> String {
+    let (error_count, warning_count) = counts(diagnostics);
+    let document = Document {
+        format_version: FORMAT_VERSION,
+        valid: error_count == 0,
+        error_count,
+        warning_count,
+        diagnostics: diagnostics.iter().map(Entry::new).collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn counts(diagnostics: &[Diagnostic]) -> (usize, usize) {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    (errors, diagnostics.len() - errors)
+}
+
+/// A diagnostic as miette draws it.
+#[derive(Debug)]
+struct Shown<'a> {
+    diagnostic: &'a Diagnostic,
+    excerpt: Option<Excerpt>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(diagnostic: &'a Diagnostic) -> Self {
+        let excerpt = diagnostic.span.as_ref().map(|span| {
+            let snippet = snippet(span, CONTEXT_LINES);
+            Excerpt {
+                name: span.source.name.clone(),
+                start: span.start(),
+                snippet: snippet.unwrap_or(Snippet { text: String::new(), start_line: 1, highlight: 0..0 }),
+            }
+        });
+        Self { diagnostic, excerpt }
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.diagnostic.message)
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl miette::Diagnostic for Shown<'_> {
+    fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        let id = self.diagnostic.code.info().id;
+        Some(match &self.diagnostic.address {
+            Some(address) => Box::new(format!("{id} {address}")),
+            None => Box::new(id),
+        })
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.diagnostic.severity {
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Error => miette::Severity::Error,
+        })
+    }
+
+    fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        let help = self.diagnostic.help.as_ref()?;
+        Some(Box::new(help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.excerpt.as_ref().map(|excerpt| excerpt as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let highlight = self.excerpt.as_ref()?.snippet.highlight.clone();
+        let label = LabeledSpan::new(None, highlight.start, highlight.len());
+        Some(Box::new(std::iter::once(label)))
+    }
+}
+
+/// A snippet under the name and numbers of its file, because miette itself counts columns in bytes and knows nothing of
+/// what was cut.
+#[derive(Debug)]
+struct Excerpt {
+    name: String,
+    start: Position,
+    snippet: Snippet,
+}
+
+impl SourceCode for Excerpt {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let inner = self.snippet.text.as_str().read_span(span, before, after)?;
+        // Without context, miette asks for the numbers of its heading.
+        let (line, column) = if before == 0 && after == 0 {
+            (self.start.line - 1, self.start.column - 1)
+        } else {
+            (inner.line() + self.snippet.start_line - 1, inner.column())
+        };
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            inner.data(),
+            *inner.span(),
+            line,
+            column,
+            inner.line_count(),
+        )))
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    format_version: &'static str,
+    valid: bool,
+    error_count: usize,
+    warning_count: usize,
+    diagnostics: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    severity: &'static str,
+    code: &'static str,
+    summary: &'static str,
+    detail: &'a str,
+    address: Option<&'a str>,
+    range: Option<JsonRange<'a>>,
+    snippet: Option<JsonSnippet>,
+    help: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonRange<'a> {
+    filename: &'a str,
+    start: JsonPosition,
+    end: JsonPosition,
+}
+
+/// Line and column from 1, the column in Unicode characters; byte from 0.
+#[derive(Serialize)]
+struct JsonPosition {
+    line: usize,
+    column: usize,
+    byte: usize,
+}
+
+impl From<Position> for JsonPosition {
+    fn from(position: Position) -> Self {
+        Self { line: position.line, column: position.column, byte: position.byte }
+    }
+}
+
+/// The marked line as it may be shown; offsets are bytes of `code`.
+#[derive(Serialize)]
+struct JsonSnippet {
+    context: Option<String>,
+    code: String,
+    start_line: usize,
+    highlight_start_offset: usize,
+    highlight_end_offset: usize,
+}
+
+impl<'a> Entry<'a> {
+    fn new(diagnostic: &'a Diagnostic) -> Self {
+        let info = diagnostic.code.info();
+        let span = diagnostic.span.as_ref();
+        Self {
+            severity: diagnostic.severity.as_str(),
+            code: info.id,
+            summary: info.title,
+            detail: &diagnostic.message,
+            address: diagnostic.address.as_deref(),
+            range: span.map(|span| JsonRange {
+                filename: &span.source.name,
+                start: span.start().into(),
+                end: span.end().into(),
+            }),
+            snippet: span.and_then(|span| snippet(span, 0)).map(|snippet| JsonSnippet {
+                context: None,
+                code: snippet.text.trim_end_matches('\n').to_owned(),
+                start_line: snippet.start_line,
+                highlight_start_offset: snippet.highlight.start,
+                highlight_end_offset: snippet.highlight.end,
+            }),
+            help: diagnostic.help.as_deref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diagnostic::{Code, SourceText, Span};
+
+    fn example(text: &str, needle: &str) -> Diagnostic {
+        let at = text.find(needle).expect("needle");
+        let source = Arc::new(SourceText::new("plan.yaml", text));
+        Diagnostic::new(Code::UnknownKey, format!("unknown key `{needle}`"))
+            .at(Span::new(&source, at..at + needle.len()))
+            .help("did you mean `source`?")
+            .about("kb")
+    }
+
+    const PLAIN: Style = Style { color: false, width: Style::DEFAULT_WIDTH };
+
+    #[test]
+    fn a_chinese_comment_moves_nothing() {
+        let diagnostic = example("# 从旧集群搬到新集群\r\n- 值: {sorce: 文章}\r\n", "sorce");
+        insta::assert_snapshot!(text(&[diagnostic], PLAIN));
+    }
+
+    #[test]
+    fn a_byte_order_mark_moves_nothing() {
+        let diagnostic = example("\u{feff}sorce: x\r\nb: 1\r\n", "sorce");
+        insta::assert_snapshot!(text(&[diagnostic], PLAIN));
+    }
+
+    #[test]
+    fn colour_only_when_asked() {
+        let diagnostic = example("sorce: x\n", "sorce");
+        let style = Style { color: true, ..PLAIN };
+        assert!(!text(std::slice::from_ref(&diagnostic), PLAIN).contains('\u{1b}'));
+        assert!(text(&[diagnostic], style).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_read_still_has_a_name() {
+        let source = Arc::new(SourceText::new("gone.yaml", ""));
+        let diagnostic =
+            Diagnostic::new(Code::FileUnreadable, "there is no file `gone.yaml`").at(Span::new(&source, 0..0));
+        assert!(text(&[diagnostic], PLAIN).contains("gone.yaml:1:1"));
+    }
+
+    #[test]
+    fn json_counts_characters_and_bytes() {
+        let diagnostic = example("# 中\n值: sorce\n", "sorce");
+        insta::assert_snapshot!(json(&[diagnostic]));
+    }
+}

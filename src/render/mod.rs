@@ -1,0 +1,24 @@
+//! Values to text, JSON and whatever else people and machines read. Nothing here decides anything, and nothing here
+//! writes: it returns strings, which the printer writes.
+
+pub mod diagnostics;
+mod snippet;
+
+/// How text is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// Whether to colour it.
+    pub color: bool,
+    /// Columns of the terminal, or what to assume where there is none.
+    pub width: usize,
+}
+
+impl Style {
+    /// Columns where there is no terminal to ask.
+    pub const DEFAULT_WIDTH: usize = 100;
+}
+
+/// A number and its noun: `1 plan`, `2 plans`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
