@@ -37,6 +37,20 @@ def existing(client: MilvusClient, name: str, key: Any) -> dict[str, Any]:
     return row
 
 
+def writable(client: MilvusClient, name: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A row as read, in the form in which it can be written: byte vectors unwrapped, what a function makes left out."""
+    made = {field["name"] for field in cluster.fields_of(client, name) if field.get("is_function_output")}
+    bare = {field: value[0] if isinstance(value, list) and value and isinstance(value[0], bytes) else value for field, value in row.items()}
+    return {field: value for field, value in bare.items() if field not in made}
+
+
+def aliases(client: MilvusClient, address: cluster.Address) -> list[str]:
+    """2.3.5 names them in its description, and its listing of aliases looks in the default database only."""
+    if cluster.is_lite(client):
+        return client.list_aliases(address.collection)["aliases"]
+    return describe(client, address).get("aliases", [])
+
+
 def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
     name = address.collection
     if action == "create-database":
@@ -56,7 +70,7 @@ def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
         case "indexes":
             return [client.describe_index(name, index) for index in client.list_indexes(name)]
         case "aliases":
-            return client.list_aliases(name)["aliases"]
+            return aliases(client, address)
         case "load-state":
             return client.get_load_state(name)["state"].name
         case "collections":
@@ -68,12 +82,13 @@ def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
             with cluster.loaded(client, name):
                 changes = dict(argument.split("=", 1) for argument in arguments[1:])
                 row = existing(client, name, key) | {field: json.loads(value) for field, value in changes.items()}
-                client.upsert(name, [row])
+                client.upsert(name, [writable(client, name, row)])
         case "duplicate":
             with cluster.loaded(client, name):
-                client.insert(name, [existing(client, name, key)])
+                client.insert(name, [writable(client, name, existing(client, name, key))])
         case "delete":
             with cluster.loaded(client, name):
+                existing(client, name, key)
                 client.delete(name, ids=[key])
         case "drop":
             client.drop_collection(name)

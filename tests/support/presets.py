@@ -68,8 +68,8 @@ def basic_rows(dim: int) -> Callable[[np.random.Generator, int, int], Iterator[R
         floats = vectors(rng, count, dim)
         for index in range(count):
             number = first + index
-            # Keys are far apart and not dense, as real ones are.
-            row: Row = {"id": number * 7 - 1000, "title": f"{number}: {text(rng, 4)}", "year": 1900 + number % 150, "vector": floats[index]}
+            # The multiples of seven from -1001 on: keys with gaps and of both signs, as real ones are.
+            row: Row = {"id": (number - 143) * 7, "title": f"{number}: {text(rng, 4)}", "year": 1900 + number % 150, "vector": floats[index]}
             if number % 2:
                 row["lang"] = ["en", "de", "ja"][number % 3]
             if number % 5 == 0:
