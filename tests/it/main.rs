@@ -1,3 +1,12 @@
-//! Integration tests: the binary as its users run it.
+//! Integration tests: the binary as its users run it, against real servers. The first run installs those into `.servers/`.
 
+// Helpers of tests may fail as loudly as tests.
+#![allow(clippy::unwrap_used)]
+
+mod house;
+mod rust_source;
+#[allow(dead_code)]
+mod servers;
+#[allow(dead_code)]
+mod support;
 mod validate;

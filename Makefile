@@ -1,0 +1,43 @@
+# Everything a contributor runs. `make` alone says what there is.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help servers build demo test lint fmt schemas clean
+
+PYTHON := .servers/venv/bin/python
+CHECK_SCHEMA := .servers/venv/bin/check-jsonschema
+SCHEMA := schemas/plan.v1.schema.json
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+servers: ## Install the real Milvus servers into .servers/ (quick when they are there)
+	@python3 servers/setup.py
+
+build: ## Build the release binary
+	cargo build --release --locked
+
+demo: servers build ## Move thirty thousand passages between two real Milvus servers
+	@$(PYTHON) demo/demo.py
+
+fmt: ## Format the code
+	cargo fmt
+
+lint: ## Check the formatting, and lint every target
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- --deny warnings
+
+schemas: servers ## Check the plan's JSON Schema and the examples with another validator
+	$(CHECK_SCHEMA) --check-metaschema $(SCHEMA)
+	find examples/plans -name '*.yaml' -print0 | xargs -0 $(CHECK_SCHEMA) --schemafile $(SCHEMA)
+
+# The tests come last, so that a log ends in what they say; the integration tests are the last of them.
+test: servers lint schemas ## Run everything, on real servers too
+	cargo test --locked --doc
+	cargo test --locked --lib --bins
+	cargo test --locked --test it
+
+clean: ## Remove what was built, installed and left behind by the demo
+	cargo clean
+	rm -rf .servers .demo

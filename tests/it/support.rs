@@ -1,0 +1,200 @@
+//! What integration tests are written with: places on servers, the Python side (`tests/support`), and vecferry itself.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::servers::{Server, python, root};
+
+/// A collection in a database on a server, whether it is there or not.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub uri: String,
+    pub database: String,
+    pub collection: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.uri, self.database, self.collection)
+    }
+}
+
+/// The place of this name.
+pub fn place(server: &Server, database: &str, collection: &str) -> Place {
+    Place {
+        uri: server.uri().to_owned(),
+        database: database.to_owned(),
+        collection: collection.to_owned(),
+    }
+}
+
+/// A database name that no other test uses, so that tests can share servers. `fill` makes the database.
+pub fn database(topic: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{topic}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Runs a script of `tests/support`.
+fn script(name: &str, arguments: &[&str]) -> Output {
+    let script = root().join("tests/support").join(name);
+    Command::new(python())
+        .arg(script)
+        .args(arguments)
+        .output()
+        .expect("the script runs")
+}
+
+fn succeeded(what: &str, output: &Output) -> Value {
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success(),
+        "{what}: {}\n{out}{err}",
+        output.status
+    );
+    serde_json::from_str(&out).expect("one JSON value")
+}
+
+/// Makes a collection and fills it. `tests/support/presets.py` has the presets, `fill.py --help` the options.
+pub fn fill(at: &Place, preset: &str, options: &[&str]) {
+    let mut arguments = vec![
+        at.uri.as_str(),
+        "--db",
+        &at.database,
+        "--collection",
+        &at.collection,
+        "--preset",
+        preset,
+    ];
+    arguments.extend(options);
+    succeeded(&format!("fill {at}"), &script("fill.py", &arguments));
+}
+
+/// Does or asks one thing; `tests/support/action.py` lists them. Null where there is no answer.
+pub fn act(at: &Place, action: &str, arguments: &[&str]) -> Value {
+    let address = at.to_string();
+    let mut all = vec![address.as_str(), action];
+    all.extend(arguments);
+    succeeded(&format!("{action} {at}"), &script("action.py", &all))
+}
+
+/// What the independent reader found when it read both sides, field by field and bit by bit.
+#[derive(Debug)]
+pub struct Comparison {
+    pub identical: bool,
+    /// Physical rows of both sides, `count(*)`.
+    pub counts: (u64, u64),
+    /// Keys that only the first side has.
+    pub missing: u64,
+    /// Keys that only the second side has.
+    pub extra: u64,
+    pub different: u64,
+    /// The first differences, for a human.
+    pub text: String,
+}
+
+/// Compares two collections. Options: `--drop a,b`, `--where EXPR` (selects rows of `a` only), `--ignore-partitions`,
+/// `--allow-duplicates` (in `a` only).
+pub fn compare(a: &Place, b: &Place, options: &[&str]) -> Comparison {
+    let (a, b) = (a.to_string(), b.to_string());
+    let mut arguments = vec![a.as_str(), b.as_str()];
+    arguments.extend(options);
+    let output = script("compare.py", &arguments);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let found: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("compare {a} {b}: {text}"));
+    let number = |value: &Value| value.as_u64().expect("a number");
+    Comparison {
+        identical: found["identical"] == true,
+        counts: (number(&found["count"][0]), number(&found["count"][1])),
+        missing: number(&found["missing"]),
+        extra: number(&found["extra"]),
+        different: number(&found["different"]),
+        text,
+    }
+}
+
+/// Both sides hold the same rows, each once.
+#[track_caller]
+pub fn assert_identical(a: &Place, b: &Place, options: &[&str]) {
+    let found = compare(a, b, options);
+    assert!(found.identical, "{found:?}\n{}", found.text);
+}
+
+/// A folder of its own to run vecferry in; plan files and state lie there and go with it.
+pub struct Workspace {
+    dir: TempDir,
+}
+
+impl Workspace {
+    pub fn new() -> Workspace {
+        Workspace {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// vecferry in this folder, with nothing of the developer's own settings.
+    pub fn vecferry(&self) -> assert_cmd::Command {
+        let mut command = assert_cmd::cargo::cargo_bin_cmd!("vecferry");
+        command
+            .current_dir(self.path())
+            .env("HOME", self.path())
+            .env("NO_COLOR", "1");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("VECFERRY_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    /// Writes a file of this folder.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, text).expect("the file can be written");
+        path
+    }
+
+    /// Writes `plan.yaml`, which moves collections from one database to another. `collections` is the YAML list under
+    /// `collections:`, its lines not indented, as in `"- source: articles\n  shards: 2"`.
+    pub fn plan(&self, from: (&Server, &str), to: (&Server, &str), collections: &str) -> PathBuf {
+        self.plan_with(from, to, collections, "")
+    }
+
+    /// The same with more keys of the migration, such as `"verify: counts"`.
+    pub fn plan_with(
+        &self,
+        from: (&Server, &str),
+        to: (&Server, &str),
+        collections: &str,
+        more: &str,
+    ) -> PathBuf {
+        let indent = |text: &str, by: usize| -> String {
+            text.lines()
+                .map(|line| format!("{:by$}{line}\n", ""))
+                .collect()
+        };
+        let text = format!(
+            "version: 1\nname: test\nsources:\n  old:\n    milvus: {{uri: \"{}\"}}\ntargets:\n  new:\n    milvus: {{uri: \"{}\"}}\n\
+             migrations:\n  - from: old\n    to: new\n    database: {{from: {}, to: {}}}\n    collections:\n{}{}",
+            from.0.uri(),
+            to.0.uri(),
+            from.1,
+            to.1,
+            indent(collections, 6),
+            indent(more, 4),
+        );
+        self.write("plan.yaml", &text)
+    }
+}

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Do one thing to a collection, or ask one thing about it: `action.py URI/DB/COLLECTION ACTION [ARGUMENT...]`.
+
+A key is given as JSON: `7`, or `"text"`. Every answer is one JSON value.
+
+    count [EXPR]              physical rows
+    describe                  the server's whole answer: fields, shards, consistency level, properties
+    partitions | indexes | aliases | load-state | collections
+    row KEY                   the row, as the Python client returns it
+    upsert KEY FIELD=JSON...  change fields of one row; dynamic keys too
+    duplicate KEY             insert the row once more, as a plain insert that no server refuses
+    delete KEY | drop | load | release | flush
+    alias NAME | create-partition NAME | property NAME=VALUE | create-database | drop-database
+"""
+
+import json
+import sys
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from pymilvus import MilvusClient
+from pymilvus.grpc_gen import milvus_pb2
+
+import cluster
+
+
+def describe(client: MilvusClient, address: cluster.Address) -> Any:
+    """Undecoded, since the client's own description leaves half of it out."""
+    request = milvus_pb2.DescribeCollectionRequest(collection_name=address.collection, db_name=address.database)
+    return MessageToDict(client._get_connection()._stub.DescribeCollection(request), preserving_proto_field_name=True)
+
+
+def existing(client: MilvusClient, name: str, key: Any) -> dict[str, Any]:
+    row = cluster.row(client, name, key)
+    if row is None:
+        sys.exit(f"{name} has no row {key!r}")
+    return row
+
+
+def writable(client: MilvusClient, name: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A row as read, in the form in which it can be written: byte vectors unwrapped, what a function makes left out."""
+    made = {field["name"] for field in cluster.fields_of(client, name) if field.get("is_function_output")}
+    bare = {field: value[0] if isinstance(value, list) and value and isinstance(value[0], bytes) else value for field, value in row.items()}
+    return {field: value for field, value in bare.items() if field not in made}
+
+
+def aliases(client: MilvusClient, address: cluster.Address) -> list[str]:
+    """2.3.5 names them in its description, and its listing of aliases looks in the default database only."""
+    if cluster.is_lite(client):
+        return client.list_aliases(address.collection)["aliases"]
+    return describe(client, address).get("aliases", [])
+
+
+def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
+    name = address.collection
+    if action == "create-database":
+        return cluster.ensure_database(address.uri, address.database)
+    if action == "drop-database":
+        return MilvusClient(uri=address.uri).drop_database(address.database)
+    client = address.connect()
+    key = json.loads(arguments[0]) if action in ("row", "upsert", "duplicate", "delete") else None
+    match action:
+        case "count":
+            with cluster.loaded(client, name):
+                return cluster.count(client, name, *arguments)
+        case "describe":
+            return describe(client, address)
+        case "partitions":
+            return client.list_partitions(name)
+        case "indexes":
+            return [client.describe_index(name, index) for index in client.list_indexes(name)]
+        case "aliases":
+            return aliases(client, address)
+        case "load-state":
+            return client.get_load_state(name)["state"].name
+        case "collections":
+            return sorted(client.list_collections())
+        case "row":
+            with cluster.loaded(client, name):
+                return existing(client, name, key)
+        case "upsert":
+            with cluster.loaded(client, name):
+                changes = dict(argument.split("=", 1) for argument in arguments[1:])
+                row = existing(client, name, key) | {field: json.loads(value) for field, value in changes.items()}
+                client.upsert(name, [writable(client, name, row)])
+        case "duplicate":
+            with cluster.loaded(client, name):
+                client.insert(name, [writable(client, name, existing(client, name, key))])
+        case "delete":
+            with cluster.loaded(client, name):
+                existing(client, name, key)
+                client.delete(name, ids=[key])
+        case "drop":
+            client.drop_collection(name)
+        case "load":
+            cluster.wait_loaded(client, [name])
+        case "release":
+            client.release_collection(name)
+        case "flush":
+            client.flush(name)
+        case "alias":
+            client.create_alias(name, arguments[0])
+        case "create-partition":
+            client.create_partition(name, arguments[0])
+        case "property":
+            client.alter_collection_properties(name, dict([arguments[0].split("=", 1)]))
+        case _:
+            sys.exit(f"unknown action {action}\n{__doc__}")
+    return None
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no word for: bytes of a vector, numbers of numpy."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def main() -> None:
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    answer = act(cluster.Address(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    print(json.dumps(answer, default=plain, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    cluster.script(main)
