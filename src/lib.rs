@@ -5,6 +5,7 @@ mod cluster;
 mod collection;
 mod diagnostic;
 mod diff;
+mod flow;
 mod mapping;
 mod plan;
 mod render;

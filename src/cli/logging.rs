@@ -2,7 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-use super::LogFormat;
+use super::{LogFormat, printer};
 
 /// Starts the log. `RUST_LOG` wins over the flags; a second start does nothing.
 pub(super) fn start(verbose: u8, format: LogFormat) {
@@ -14,7 +14,7 @@ pub(super) fn start(verbose: u8, format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(printer::log_writer)
         .with_ansi(false)
         .log_internal_errors(false);
     let _already_started = match format {

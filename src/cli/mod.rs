@@ -1,10 +1,15 @@
 //! The command line: one file for each command with its arguments, one call into the library, and one rendering.
 
+mod apply;
 pub mod exit_code;
 mod guard;
 mod logging;
+mod plan;
 pub mod printer;
+mod session;
+mod status;
 mod validate;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -82,6 +87,10 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     Validate(validate::ValidateArgs),
+    Plan(plan::PlanArgs),
+    Apply(apply::ApplyArgs),
+    Verify(verify::VerifyArgs),
+    Status(status::StatusArgs),
 }
 
 /// What a command needs besides its own arguments.
@@ -90,6 +99,10 @@ pub(crate) struct Context {
     pub(crate) printer: Printer,
     /// The form of the result.
     pub(crate) output: Output,
+    /// The form of the log and of progress.
+    pub(crate) log_format: LogFormat,
+    /// Whether a log is written, which progress bars would tear.
+    pub(crate) logs: bool,
 }
 
 /// Runs the command line of this process to its exit code.
@@ -105,7 +118,12 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return say_usage(&error),
     };
-    let context = Context { printer: Printer::new(&cli.global), output: cli.global.output };
+    let context = Context {
+        printer: Printer::new(&cli.global),
+        output: cli.global.output,
+        log_format: cli.global.log_format,
+        logs: cli.global.verbose > 0,
+    };
     if let Some(folder) = &cli.global.directory
         && let Err(error) = std::env::set_current_dir(folder)
     {
@@ -116,6 +134,10 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     logging::start(cli.global.verbose, cli.global.log_format);
     match &cli.command {
         Command::Validate(arguments) => validate::run(arguments, &context),
+        Command::Plan(arguments) => plan::run(arguments, &context),
+        Command::Apply(arguments) => apply::run(arguments, &context),
+        Command::Verify(arguments) => verify::run(arguments, &context),
+        Command::Status(arguments) => status::run(arguments, &context),
     }
 }
 

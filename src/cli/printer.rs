@@ -65,6 +65,25 @@ pub(super) fn to_stderr(text: &str) {
     let _unheard = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
+/// Where the log goes.
+pub(super) fn log_writer() -> impl io::Write {
+    io::stderr()
+}
+
+/// Where progress goes: stderr, and whether somebody sees it.
+pub(super) fn progress_writer() -> (Box<dyn io::Write + Send>, bool) {
+    (Box::new(io::stderr()), io::stderr().is_terminal())
+}
+
+/// One line that the user typed, or none at the end of the input.
+pub(super) fn read_line() -> Option<String> {
+    let mut line = String::new();
+    match io::stdin().read_line(&mut line) {
+        Ok(read) if read > 0 => Some(line.trim().to_owned()),
+        _ => None,
+    }
+}
+
 /// Writes to stdout where there is no printer yet.
 pub(super) fn to_stdout(text: &str) {
     let mut stdout = io::stdout().lock();

@@ -90,6 +90,21 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Vec<Diagnostic>> {
     }
 }
 
+/// What applies to plans in a folder, for commands that are given no plan.
+///
+/// # Errors
+///
+/// The problems of the `vecferry.toml` that was found.
+pub fn settings_in(folder: &Path) -> Result<Settings, Vec<Diagnostic>> {
+    let (mut settings_files, mut diagnostics) = (SettingsFiles::default(), Vec::new());
+    let found = settings_files.find(folder, &mut diagnostics);
+    match found.and_then(|index| settings_files.get(index)) {
+        Some(read) if !diagnostics.iter().any(Diagnostic::is_error) => Ok(read.settings()),
+        None if diagnostics.is_empty() => Ok(Settings::without_file(&folder.join("plan.yaml"))),
+        _ => Err(diagnostics),
+    }
+}
+
 /// Whether a folder is the one that holds the state.
 fn is_state(folder: &Path, settings_files: &mut SettingsFiles, diagnostics: &mut Vec<Diagnostic>) -> bool {
     let Some(parent) = folder.parent() else {

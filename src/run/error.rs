@@ -41,6 +41,12 @@ pub enum JobError {
     /// Verification found differences that could not be mended.
     #[error("verification found differences: {} missing, {} differing, {} only on the target, {} doubled", .0.missing, .0.differing, .0.extra, .0.doubled)]
     Different(Box<RowDiff>),
+    /// There is no such collection.
+    #[error("`{0}` does not exist")]
+    Absent(String),
+    /// It could not be looked at.
+    #[error("{0}")]
+    Blocked(String),
     /// Somebody asked the run to stop.
     #[error("interrupted")]
     Interrupted,
@@ -64,6 +70,8 @@ impl JobError {
                 "the server does not hold what the plan asks for; leave that out, or choose another target"
             }
             Self::Different(_) => "run the same command again; `vecferry verify` lists the keys",
+            Self::Absent(_) => "check the names in the plan, or apply it first",
+            Self::Blocked(_) => "see that it can be read, or leave it out of the plan",
             Self::Interrupted => "run the same command again: it goes on where it stopped",
         }
     }

@@ -24,6 +24,7 @@ mod error;
 mod execute;
 mod finish;
 mod job;
+mod loading;
 mod prove;
 mod reader;
 mod throttle;
@@ -36,6 +37,7 @@ pub use compare::{Comparison, Side, compare_all};
 pub use error::JobError;
 pub use execute::{Execution, Pace, Report, Task, execute};
 pub use job::{Sides, Success};
+pub use loading::loaded;
 
 /// How the verification of one collection went.
 #[derive(Debug)]

@@ -97,6 +97,12 @@ impl JobId {
     }
 }
 
+impl std::fmt::Display for JobId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Store {
     /// The state in that folder, which need not exist yet.
     pub fn new(root: &Path) -> Self {

@@ -20,12 +20,7 @@ pub fn files(src: &Path) -> Vec<SourceFile> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
-                let path = path
-                    .strip_prefix(src)
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .replace('\\', "/");
+                let path = path.strip_prefix(src).unwrap().to_str().unwrap().replace('\\', "/");
                 found.push(SourceFile { path, text });
             }
         }
@@ -46,11 +41,7 @@ pub fn paths(tokens: &[String]) -> Vec<Vec<String>> {
     let mut at = 0;
     while at < tokens.len() {
         let is_start = is_word(&tokens[at]) && (at == 0 || tokens[at - 1] != ".");
-        at = if is_start {
-            path(tokens, at, &[], &mut found)
-        } else {
-            at + 1
-        };
+        at = if is_start { path(tokens, at, &[], &mut found) } else { at + 1 };
     }
     found
 }
@@ -68,20 +59,11 @@ pub fn types(tokens: &[String]) -> Vec<TypeItem> {
     let mut derives = Vec::new();
     for at in 0..tokens.len() {
         match tokens[at].as_str() {
-            "derive" => derives.extend(
-                tokens[at + 1..]
-                    .iter()
-                    .take_while(|token| *token != ")")
-                    .cloned(),
-            ),
+            "derive" => derives.extend(tokens[at + 1..].iter().take_while(|token| *token != ")").cloned()),
             "struct" | "enum" => {
                 let end = end_of_item(tokens, at);
                 let body = tokens[at + 2..end].to_vec();
-                found.push(TypeItem {
-                    name: tokens[at + 1].clone(),
-                    derives: std::mem::take(&mut derives),
-                    body,
-                });
+                found.push(TypeItem { name: tokens[at + 1].clone(), derives: std::mem::take(&mut derives), body });
             }
             // What was derived belongs to the next type only.
             ";" | "}" | "fn" | "impl" => derives.clear(),
@@ -95,22 +77,13 @@ fn is_word(token: &str) -> bool {
     token.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 
-fn path(
-    tokens: &[String],
-    mut at: usize,
-    prefix: &[String],
-    found: &mut Vec<Vec<String>>,
-) -> usize {
+fn path(tokens: &[String], mut at: usize, prefix: &[String], found: &mut Vec<Vec<String>>) -> usize {
     let mut parts = prefix.to_vec();
     while let Some(token) = tokens.get(at) {
         if token == "{" {
             at += 1;
             while at < tokens.len() && tokens[at] != "}" {
-                at = if is_word(&tokens[at]) {
-                    path(tokens, at, &parts, found)
-                } else {
-                    at + 1
-                };
+                at = if is_word(&tokens[at]) { path(tokens, at, &parts, found) } else { at + 1 };
             }
             return at + 1;
         }
@@ -170,10 +143,7 @@ fn lex(text: &str) -> Vec<String> {
         } else if let Some(length) = literal(rest) {
             at += length;
         } else if rest[0].is_alphanumeric() || rest[0] == '_' {
-            let word: String = rest
-                .iter()
-                .take_while(|c| c.is_alphanumeric() || **c == '_')
-                .collect();
+            let word: String = rest.iter().take_while(|c| c.is_alphanumeric() || **c == '_').collect();
             at += word.chars().count();
             tokens.push(word);
         } else if rest.starts_with(&[':', ':']) {
@@ -210,18 +180,13 @@ fn block_comment(rest: &[char]) -> usize {
 
 /// The length of the text or character literal that starts here. A lifetime is none.
 fn literal(rest: &[char]) -> Option<usize> {
-    let prefix = rest
-        .iter()
-        .take_while(|c| matches!(c, 'b' | 'c' | 'r'))
-        .count()
-        .min(2);
+    let prefix = rest.iter().take_while(|c| matches!(c, 'b' | 'c' | 'r')).count().min(2);
     let hashes = rest[prefix..].iter().take_while(|c| **c == '#').count();
     let raw = rest[..prefix].contains(&'r');
     if raw && rest.get(prefix + hashes) == Some(&'"') {
         let body = &rest[prefix + hashes + 1..];
-        let end = (0..body.len()).find(|at| {
-            body[*at] == '"' && body[at + 1..].iter().take_while(|c| **c == '#').count() >= hashes
-        });
+        let end = (0..body.len())
+            .find(|at| body[*at] == '"' && body[at + 1..].iter().take_while(|c| **c == '#').count() >= hashes);
         return Some(prefix + hashes + 1 + end.map_or(body.len(), |at| at + 1 + hashes));
     }
     match rest.get(prefix)? {

@@ -63,10 +63,8 @@ pub fn root() -> &'static Path {
 /// The Python that has the servers and their client. Installs them when they are not there yet.
 pub fn python() -> &'static Path {
     static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
-        let status = Command::new("python3")
-            .arg(root().join("servers/setup.py"))
-            .status()
-            .expect("python3 is installed");
+        let status =
+            Command::new("python3").arg(root().join("servers/setup.py")).status().expect("python3 is installed");
         assert!(status.success(), "servers/setup.py failed");
         root().join(".servers/venv/bin/python")
     });
@@ -98,24 +96,10 @@ impl Server {
             .expect("the supervisor starts");
         let commands = process.stdin.take();
         let events = BufReader::new(process.stdout.take().expect("stdout is piped"));
-        let mut supervisor = Supervisor {
-            process,
-            commands,
-            events,
-            pid: 0,
-        };
+        let mut supervisor = Supervisor { process, commands, events, pid: 0 };
         let ready = supervisor.expect("ready");
-        let text = |key: &str| {
-            ready[key]
-                .as_str()
-                .expect("the supervisor names it")
-                .to_owned()
-        };
-        Server {
-            uri: text("uri"),
-            dir: text("dir").into(),
-            supervisor: Mutex::new(supervisor),
-        }
+        let text = |key: &str| ready[key].as_str().expect("the supervisor names it").to_owned();
+        Server { uri: text("uri"), dir: text("dir").into(), supervisor: Mutex::new(supervisor) }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -152,9 +136,7 @@ impl Server {
 
     fn supervisor(&self) -> MutexGuard<'_, Supervisor> {
         // A test that failed while it held the lock says nothing about the server.
-        self.supervisor
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.supervisor.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -169,25 +151,17 @@ impl Drop for Server {
 
 impl Supervisor {
     fn say(&mut self, command: &str) {
-        let commands = self
-            .commands
-            .as_mut()
-            .expect("the supervisor was not stopped");
+        let commands = self.commands.as_mut().expect("the supervisor was not stopped");
         writeln!(commands, "{command}").expect("the supervisor listens");
     }
 
     /// The next event, which has to be this one. The supervisor keeps its own time limits.
     fn expect(&mut self, wanted: &str) -> Value {
         let mut line = String::new();
-        self.events
-            .read_line(&mut line)
-            .expect("the supervisor speaks");
+        self.events.read_line(&mut line).expect("the supervisor speaks");
         let event: Value = serde_json::from_str(&line).unwrap_or_default();
         let reason = event["reason"].as_str().unwrap_or(&line);
-        assert!(
-            event["event"] == wanted,
-            "the server is not {wanted}: {reason}"
-        );
+        assert!(event["event"] == wanted, "the server is not {wanted}: {reason}");
         if let Some(pid) = event["pid"].as_u64() {
             self.pid = u32::try_from(pid).expect("a process id");
         }
@@ -203,8 +177,7 @@ mod tests {
 
     fn is_alive(pid: u32) -> bool {
         // A zombie is gone for our purpose: it holds no port and no memory.
-        std::fs::read_to_string(format!("/proc/{pid}/stat"))
-            .is_ok_and(|stat| !stat.contains(") Z "))
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
     }
 
     #[test]
@@ -232,35 +205,18 @@ mod tests {
     #[test]
     fn the_comparison_sees_every_kind_of_difference() {
         let name = database("comparison");
-        let (a, b) = (
-            place(source(), &name, "rows"),
-            place(target(), &name, "rows"),
-        );
+        let (a, b) = (place(source(), &name, "rows"), place(target(), &name, "rows"));
         fill(&a, "small", &[]);
         fill(&b, "small", &[]);
         assert_identical(&a, &b, &[]);
-        act(
-            &b,
-            "upsert",
-            &["7", "title=\"changed\"", "new_key={\"a\":1}"],
-        );
+        act(&b, "upsert", &["7", "title=\"changed\"", "new_key={\"a\":1}"]);
         act(&b, "delete", &["14"]);
         act(&b, "duplicate", &["21"]);
         let found = compare(&a, &b, &[]);
         assert!(!found.identical);
         assert_eq!((found.missing, found.extra, found.different), (1, 0, 1));
-        assert!(
-            found.text.contains("7.new_key") && found.text.contains("7.title"),
-            "{}",
-            found.text
-        );
-        assert!(
-            found
-                .text
-                .contains("B holds 200 rows, but 199 distinct keys"),
-            "{}",
-            found.text
-        );
+        assert!(found.text.contains("7.new_key") && found.text.contains("7.title"), "{}", found.text);
+        assert!(found.text.contains("B holds 200 rows, but 199 distinct keys"), "{}", found.text);
     }
 
     /// Run by `a_killed_test_process_leaves_nothing` in a process of its own: says which server it holds, and holds it.
@@ -275,12 +231,7 @@ mod tests {
     #[test]
     fn a_killed_test_process_leaves_nothing() {
         let mut holder = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "servers::tests::hold_a_server",
-                "--ignored",
-                "--nocapture",
-            ])
+            .args(["--exact", "servers::tests::hold_a_server", "--ignored", "--nocapture"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -296,10 +247,7 @@ mod tests {
         holder.wait().unwrap();
         let limit = Instant::now() + Duration::from_secs(10);
         while is_alive(pid) || Path::new(dir).exists() {
-            assert!(
-                Instant::now() < limit,
-                "server {pid} or its folder {dir} is still there"
-            );
+            assert!(Instant::now() < limit, "server {pid} or its folder {dir} is still there");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -26,11 +26,7 @@ impl fmt::Display for Place {
 
 /// The place of this name.
 pub fn place(server: &Server, database: &str, collection: &str) -> Place {
-    Place {
-        uri: server.uri().to_owned(),
-        database: database.to_owned(),
-        collection: collection.to_owned(),
-    }
+    Place { uri: server.uri().to_owned(), database: database.to_owned(), collection: collection.to_owned() }
 }
 
 /// A database name that no other test uses, so that tests can share servers. `fill` makes the database.
@@ -42,37 +38,18 @@ pub fn database(topic: &str) -> String {
 /// Runs a script of `tests/support`.
 fn script(name: &str, arguments: &[&str]) -> Output {
     let script = root().join("tests/support").join(name);
-    Command::new(python())
-        .arg(script)
-        .args(arguments)
-        .output()
-        .expect("the script runs")
+    Command::new(python()).arg(script).args(arguments).output().expect("the script runs")
 }
 
 fn succeeded(what: &str, output: &Output) -> Value {
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(
-        output.status.success(),
-        "{what}: {}\n{out}{err}",
-        output.status
-    );
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{what}: {}\n{out}{err}", output.status);
     serde_json::from_str(&out).expect("one JSON value")
 }
 
 /// Makes a collection and fills it. `tests/support/presets.py` has the presets, `fill.py --help` the options.
 pub fn fill(at: &Place, preset: &str, options: &[&str]) {
-    let mut arguments = vec![
-        at.uri.as_str(),
-        "--db",
-        &at.database,
-        "--collection",
-        &at.collection,
-        "--preset",
-        preset,
-    ];
+    let mut arguments = vec![at.uri.as_str(), "--db", &at.database, "--collection", &at.collection, "--preset", preset];
     arguments.extend(options);
     succeeded(&format!("fill {at}"), &script("fill.py", &arguments));
 }
@@ -108,8 +85,7 @@ pub fn compare(a: &Place, b: &Place, options: &[&str]) -> Comparison {
     arguments.extend(options);
     let output = script("compare.py", &arguments);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let found: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("compare {a} {b}: {text}"));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("compare {a} {b}: {text}"));
     let number = |value: &Value| value.as_u64().expect("a number");
     Comparison {
         identical: found["identical"] == true,
@@ -135,9 +111,7 @@ pub struct Workspace {
 
 impl Workspace {
     pub fn new() -> Workspace {
-        Workspace {
-            dir: tempfile::tempdir().expect("a temporary folder"),
-        }
+        Workspace { dir: tempfile::tempdir().expect("a temporary folder") }
     }
 
     pub fn path(&self) -> &Path {
@@ -147,10 +121,7 @@ impl Workspace {
     /// vecferry in this folder, with nothing of the developer's own settings.
     pub fn vecferry(&self) -> assert_cmd::Command {
         let mut command = assert_cmd::cargo::cargo_bin_cmd!("vecferry");
-        command
-            .current_dir(self.path())
-            .env("HOME", self.path())
-            .env("NO_COLOR", "1");
+        command.current_dir(self.path()).env("HOME", self.path()).env("NO_COLOR", "1");
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("VECFERRY_") {
                 command.env_remove(name);
@@ -173,18 +144,9 @@ impl Workspace {
     }
 
     /// The same with more keys of the migration, such as `"verify: counts"`.
-    pub fn plan_with(
-        &self,
-        from: (&Server, &str),
-        to: (&Server, &str),
-        collections: &str,
-        more: &str,
-    ) -> PathBuf {
-        let indent = |text: &str, by: usize| -> String {
-            text.lines()
-                .map(|line| format!("{:by$}{line}\n", ""))
-                .collect()
-        };
+    pub fn plan_with(&self, from: (&Server, &str), to: (&Server, &str), collections: &str, more: &str) -> PathBuf {
+        let indent =
+            |text: &str, by: usize| -> String { text.lines().map(|line| format!("{:by$}{line}\n", "")).collect() };
         let text = format!(
             "version: 1\nname: test\nsources:\n  old:\n    milvus: {{uri: \"{}\"}}\ntargets:\n  new:\n    milvus: {{uri: \"{}\"}}\n\
              migrations:\n  - from: old\n    to: new\n    database: {{from: {}, to: {}}}\n    collections:\n{}{}",

@@ -1,0 +1,116 @@
+//! `vecferry apply`: shows the diff, asks, executes, verifies, and reports on one page.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit_code::ExitCode;
+use super::{Context, Output, plan, printer, session};
+use crate::flow::{self, Depth, View};
+use crate::render::{changes, reports};
+use crate::run::{JobError, Report};
+
+/// Does what the plan says: shows the diff, asks, executes and verifies.
+///
+/// Safe to run again at any time. After an interruption or a crash the same command goes on where it stopped; when all is
+/// done it writes nothing.
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    /// Plan files, or folders with plan files (`*.yaml`, `*.yml`).
+    #[arg(required = true, value_name = "PLAN")]
+    plans: Vec<PathBuf>,
+    /// Do not ask before acting.
+    #[arg(long)]
+    auto_approve: bool,
+}
+
+pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
+    let loaded = match session::load(&arguments.plans, context) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    session::block_on(context, async {
+        let mut view = match flow::look(loaded, Depth::Rows).await {
+            Ok(view) => view,
+            Err(error) => return session::say_flow_error(&error, context),
+        };
+        session::say_warnings(&view.warnings, context);
+        let shown = match context.output {
+            // One document on stdout: that of the end.
+            Output::Json => Ok(()),
+            _ => plan::show(&view, context),
+        };
+        if let Err(code) = shown {
+            return code;
+        }
+        if view.changes.has_changes() && !arguments.auto_approve && !approved(context) {
+            return ExitCode::Failure;
+        }
+        let stop = session::stop_on_signals(context);
+        let progress = session::progress(context);
+        let reports = flow::apply(&mut view, &flow::new_run(), &progress, &stop).await;
+        progress.finish();
+        if let Err(code) = report(&view, &reports, context) {
+            return code;
+        }
+        exit_code(&view, &reports)
+    })
+}
+
+/// Asks. Only a full `yes` is one.
+fn approved(context: &Context) -> bool {
+    context.printer.important("\nDo you want to do this? Only `yes` is taken for an answer: ");
+    match printer::read_line().as_deref() {
+        Some("yes") => true,
+        Some(_) => {
+            context.printer.important("Nothing was done.\n");
+            false
+        }
+        None => {
+            context
+                .printer
+                .important("\nNothing was done: there is nobody to ask. `--auto-approve` goes on without asking.\n");
+            false
+        }
+    }
+}
+
+fn report(view: &View, ended: &[Report], context: &Context) -> Result<(), ExitCode> {
+    let blocked: Vec<_> = view.changes.entries.iter().filter(|entry| !entry.blocked.is_empty()).collect();
+    if ended.is_empty() && blocked.is_empty() && context.output != Output::Json {
+        return Ok(());
+    }
+    let text = match context.output {
+        Output::Text => reports::text(ended, &blocked, context.printer.stdout_style()),
+        Output::Markdown => reports::markdown(ended, &blocked),
+        Output::Json => {
+            let mut document = reports::json(ended, &blocked);
+            if let Some(members) = document.as_object_mut() {
+                members.insert("plan".to_owned(), changes::json(&view.changes));
+            }
+            session::document(&document)
+        }
+    };
+    session::data(&text, context)
+}
+
+/// One reason for all that failed is told by its own code; several, or some beside successes, by 3. What is temporary is told
+/// as such even so, because running the same command again is then the right thing to do.
+fn exit_code(view: &View, reports: &[Report]) -> ExitCode {
+    let errors: Vec<&JobError> = reports.iter().filter_map(|report| report.result.as_ref().err()).collect();
+    if errors.iter().any(|error| matches!(error, JobError::Interrupted)) {
+        return ExitCode::Interrupted;
+    }
+    let blocked = plan::blocked(view);
+    match (errors.as_slice(), blocked) {
+        ([], None) => ExitCode::Success,
+        ([], Some(code)) => code,
+        (errors, None) if errors.iter().all(|error| error.is_temporary()) => ExitCode::Temporary,
+        ([first, rest @ ..], None) if errors.len() == reports.len() => {
+            let code = session::of_job(first);
+            let same = rest.iter().all(|error| session::of_job(error) == code);
+            if same && code != ExitCode::Failure { code } else { ExitCode::Incomplete }
+        }
+        _ => ExitCode::Incomplete,
+    }
+}

@@ -1,0 +1,158 @@
+//! What commands that talk to clusters share: loading plans, the runtime, signals, progress, and errors to exit codes.
+
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use super::exit_code::ExitCode;
+use super::{Context, LogFormat, Output, printer};
+use crate::cluster::{ClusterError, ErrorKind};
+use crate::diagnostic::Diagnostic;
+use crate::flow::FlowError;
+use crate::plan::{self, Loaded};
+use crate::render::diagnostics;
+use crate::render::progress::{Mode, Progress};
+use crate::run::JobError;
+use crate::state::StateError;
+
+/// Loads plans, and says what is wrong with them.
+pub(super) fn load(plans: &[PathBuf], context: &Context) -> Result<Loaded, ExitCode> {
+    plan::load(plans).map_err(|found| {
+        say_invalid(&found, context);
+        ExitCode::InvalidPlan
+    })
+}
+
+fn say_invalid(found: &[Diagnostic], context: &Context) {
+    context.printer.important(&diagnostics::text(found, context.printer.stderr_style()));
+    context.printer.important(&format!("invalid: {}\n", diagnostics::summary(found)));
+}
+
+/// Says what is worth knowing about plans that are valid.
+pub(super) fn say_warnings(found: &[Diagnostic], context: &Context) {
+    context.printer.note(&diagnostics::text(found, context.printer.stderr_style()));
+}
+
+/// Runs a future to its end, on as many threads as there are processors.
+pub(super) fn block_on<F: Future<Output = ExitCode>>(context: &Context, future: F) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => {
+            context.printer.important(&format!("error: can't start: {error}\n"));
+            ExitCode::Failure
+        }
+    }
+}
+
+/// Says why a command could not begin.
+pub(super) fn say_flow_error(error: &FlowError, context: &Context) -> ExitCode {
+    match error {
+        FlowError::Invalid(found) => {
+            say_invalid(found, context);
+            ExitCode::InvalidPlan
+        }
+        FlowError::Cluster(error) => {
+            say(&error.to_string(), error.help(), context);
+            of_cluster(error)
+        }
+        FlowError::State(error) => {
+            say(&error.to_string(), error.help(), context);
+            of_state(error)
+        }
+    }
+}
+
+/// Says an error and what to do about it.
+pub(super) fn say(message: &str, help: &str, context: &Context) {
+    context.printer.important(&format!("error: {message}\n help: {help}\n"));
+}
+
+fn of_cluster(error: &ClusterError) -> ExitCode {
+    match error.kind {
+        ErrorKind::Denied => ExitCode::Refused,
+        _ if error.is_transient() => ExitCode::Temporary,
+        _ => ExitCode::Failure,
+    }
+}
+
+fn of_state(error: &StateError) -> ExitCode {
+    match error {
+        StateError::Locked(_) => ExitCode::Locked,
+        StateError::Damaged { .. } | StateError::Newer { .. } => ExitCode::Stale,
+        StateError::Io(_) => ExitCode::Failure,
+    }
+}
+
+/// The exit code of a job that failed.
+pub(super) fn of_job(error: &JobError) -> ExitCode {
+    match error {
+        JobError::Interrupted => ExitCode::Interrupted,
+        JobError::Different(_) | JobError::Absent(_) => ExitCode::Differences,
+        JobError::State(error) => of_state(error),
+        JobError::Cluster(error) => of_cluster(error),
+        JobError::Fenced(_) => ExitCode::Stale,
+        JobError::Moving(_) => ExitCode::Temporary,
+        _ => ExitCode::Failure,
+    }
+}
+
+/// Writes a result to stdout.
+pub(super) fn data(text: &str, context: &Context) -> Result<(), ExitCode> {
+    context.printer.data(text).map_err(|error| {
+        context.printer.important(&format!("error: can't write the result: {error}\n"));
+        ExitCode::Failure
+    })
+}
+
+/// A JSON document as it is written.
+pub(super) fn document(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// Progress as the global flags and the terminal want it.
+pub(super) fn progress(context: &Context) -> Progress {
+    let (writer, terminal) = printer::progress_writer();
+    let mode = match context.log_format {
+        LogFormat::Json => Mode::Json,
+        _ if context.printer.is_quiet() => Mode::Hidden,
+        LogFormat::Text if terminal && !context.logs && context.output == Output::Text => Mode::Bars,
+        LogFormat::Text => Mode::Lines,
+    };
+    Progress::new(mode, writer)
+}
+
+/// Turns signals into a request to stop. The second one ends the process at once: that is as safe as a power cut, which the
+/// state is made for.
+pub(super) fn stop_on_signals(context: &Context) -> CancellationToken {
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    let printer = context.printer;
+    tokio::spawn(async move {
+        let mut times = 0;
+        loop {
+            if !signal().await {
+                return;
+            }
+            times += 1;
+            if times == 1 {
+                printer.important("Interrupted: finishing what is in flight, then stopping. Once more ends at once.\n");
+                asked.cancel();
+            } else {
+                printer.important("Interrupted twice: ending at once. The same command goes on where this stopped.\n");
+                #[expect(clippy::exit, reason = "somebody who asks twice does not want to wait for anything")]
+                std::process::exit(i32::from(ExitCode::Interrupted as u8));
+            }
+        }
+    });
+    stop
+}
+
+/// Waits for a signal that asks to stop; false where none can be waited for.
+async fn signal() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return false };
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.is_ok(),
+        received = terminate.recv() => received.is_some(),
+    }
+}

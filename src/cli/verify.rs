@@ -1,0 +1,69 @@
+//! `vecferry verify`: holds source and target against each other, by the plan.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::exit_code::ExitCode;
+use super::{Context, Output, session};
+use crate::flow::{self, Depth};
+use crate::plan::resolved::Verify;
+use crate::render::verification;
+
+/// Compares source and target again, by the plan, and lists the keys that differ.
+///
+/// A collection that is not loaded is loaded for it and released again. Nothing else changes on either side.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// Plan files, or folders with plan files (`*.yaml`, `*.yml`).
+    #[arg(required = true, value_name = "PLAN")]
+    plans: Vec<PathBuf>,
+    /// How hard to look, whatever the plan says.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    level: Option<Level>,
+}
+
+/// How hard to look.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Level {
+    /// Every key, and how often it is there.
+    Counts,
+    /// Every field of every row.
+    Full,
+}
+
+pub(super) fn run(arguments: &VerifyArgs, context: &Context) -> ExitCode {
+    let loaded = match session::load(&arguments.plans, context) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let level = arguments.level.map(|level| match level {
+        Level::Counts => Verify::Counts,
+        Level::Full => Verify::Full,
+    });
+    session::block_on(context, async {
+        let view = match flow::look(loaded, Depth::Schemas).await {
+            Ok(view) => view,
+            Err(error) => return session::say_flow_error(&error, context),
+        };
+        session::say_warnings(&view.warnings, context);
+        let progress = session::progress(context);
+        let verified = flow::verify(&view, level, &progress).await;
+        progress.finish();
+        let text = match context.output {
+            Output::Text => verification::text(&verified, context.printer.stdout_style()),
+            Output::Markdown => verification::markdown(&verified),
+            Output::Json => session::document(&verification::json(&verified)),
+        };
+        if let Err(code) = session::data(&text, context) {
+            return code;
+        }
+        let failed = verified.iter().filter_map(|one| one.result.as_ref().err()).map(session::of_job);
+        let different = verified.iter().any(|one| one.result.is_ok() && !one.is_same());
+        match failed.max_by_key(|code| *code as u8) {
+            _ if different => ExitCode::Differences,
+            Some(code) => code,
+            None => ExitCode::Success,
+        }
+    })
+}

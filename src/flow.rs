@@ -1,0 +1,200 @@
+//! The whole way, as a story: look at both sides, decide, run, prove.
+//!
+//! `plan` looks and decides; `apply` goes on to run; `verify` looks and proves. Each begins with [`look`].
+
+mod look;
+
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::ClusterError;
+use crate::diagnostic::Diagnostic;
+use crate::diff::{ChangeSet, Entry, Work};
+use crate::plan::resolved::{OnExisting, Verify};
+use crate::run::{self, Census, Execution, Observer, Pace, Report, Side, Sides, Task, Verified, compare_all};
+use crate::state::{StateError, Store};
+
+pub use look::look;
+
+/// Why a command could not even begin.
+#[derive(Debug)]
+pub enum FlowError {
+    /// The plan turned out to be wrong once the clusters were seen.
+    Invalid(Vec<Diagnostic>),
+    /// A cluster could not be talked to.
+    Cluster(ClusterError),
+    /// The state could not be read.
+    State(StateError),
+}
+
+impl From<ClusterError> for FlowError {
+    fn from(error: ClusterError) -> Self {
+        Self::Cluster(error)
+    }
+}
+
+impl From<StateError> for FlowError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+/// One migration of one plan, with its clusters open.
+pub struct Stage {
+    /// The plan's name and file.
+    pub plan: (String, String),
+    /// Its clusters.
+    pub sides: Sides,
+    /// Its limits.
+    pub pace: Pace,
+    /// Splits in flight at once.
+    pub at_once: usize,
+}
+
+/// Everything that was seen, and what is to be done about it.
+pub struct View {
+    /// Where the state is.
+    pub store: Store,
+    /// The migrations, of all plans.
+    pub stages: Vec<Stage>,
+    /// What is to be done.
+    pub changes: ChangeSet,
+    /// For each entry, its stage and what was counted of its source.
+    pub details: Vec<Detail>,
+    /// What else there is to know.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// What belongs to an entry and is not part of the diff.
+pub struct Detail {
+    /// Number of its stage.
+    pub stage: usize,
+    /// The census of its source, where one was taken.
+    pub census: Option<Census>,
+}
+
+/// How the look is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Schemas and keys, and for plans that converge the rows of both sides.
+    Rows,
+    /// Schemas only: the caller goes through the rows itself.
+    Schemas,
+}
+
+/// A name for a new run: the time and four characters that no other run of that second has.
+pub fn new_run() -> String {
+    let now = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC);
+    let unique = uuid::Uuid::new_v4().simple().to_string();
+    format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &unique[..4])
+}
+
+/// Does what the change set says. Entries without work are left out of the reports.
+pub async fn apply(view: &mut View, run: &str, observer: &dyn Observer, stop: &CancellationToken) -> Vec<Report> {
+    let mut tasks = Vec::new();
+    for (entry, detail) in view.changes.entries.iter().zip(&mut view.details) {
+        if entry.work == Work::None {
+            continue;
+        }
+        let stage = &view.stages[detail.stage];
+        tasks.push(Task {
+            entry,
+            sides: stage.sides.clone(),
+            pace: &stage.pace,
+            plan: stage.plan.clone(),
+            census: detail.census.take(),
+        });
+    }
+    let execution = Execution { store: &view.store, run, observer, stop };
+    run::execute(&execution, tasks).await
+}
+
+/// Holds both sides of every entry against each other. Collections that are not loaded are loaded for it and released.
+pub async fn verify(view: &View, level: Option<Verify>, observer: &dyn Observer) -> Vec<Verified> {
+    let mut all = Vec::new();
+    for (entry, detail) in view.changes.entries.iter().zip(&view.details) {
+        let level = level.unwrap_or(entry.seen.settings.verify);
+        let stage = &view.stages[detail.stage];
+        let result = verify_one(entry, stage, level, observer).await;
+        let seen = &entry.seen;
+        all.push(Verified {
+            address: seen.address.clone(),
+            from: seen.from.clone(),
+            to: seen.to.clone(),
+            level,
+            extra_counts: seen.settings.on_existing != OnExisting::Converge,
+            result,
+        });
+    }
+    all
+}
+
+async fn verify_one(
+    entry: &Entry,
+    stage: &Stage,
+    level: Verify,
+    observer: &dyn Observer,
+) -> Result<run::Comparison, run::JobError> {
+    let seen = &entry.seen;
+    let absent = |place: &crate::diff::Place| run::JobError::Absent(place.to_string());
+    let (Some(source), Some(mapping)) = (&seen.source, &seen.mapping) else {
+        return Err(seen.source_error.clone().map_or_else(|| absent(&seen.from), run::JobError::Blocked));
+    };
+    let target = seen.target.as_ref().ok_or_else(|| absent(&seen.to))?;
+    let read_source = &*stage.sides.source;
+    let read_target: &dyn crate::cluster::ReadSide = &*stage.sides.target;
+    let source_guard = run::loaded(read_source, &seen.from.database, source).await?;
+    let target_guard = match run::loaded(read_target, &seen.to.database, target).await {
+        Ok(guard) => guard,
+        Err(error) => {
+            source_guard.release().await?;
+            return Err(error);
+        }
+    };
+    let result = async {
+        let moment = read_source.moment(&seen.from.database, &source.name).await?;
+        let scans = run::scans(&seen.from.database, source, seen.settings.filter.as_deref(), moment);
+        let census = run::census(read_source, &scans, &mapping.columns.read).await?;
+        let total = census.rows.distinct();
+        observer.event(&seen.address, &run::Event::Begun { done: 0, total, row_bytes: census.rows.row_bytes });
+        observer.event(&seen.address, &run::Event::Phase("verifying"));
+        let moment = read_target.moment(&seen.to.database, &target.name).await?;
+        let target_scan = crate::cluster::Scan {
+            database: seen.to.database.clone(),
+            collection: target.name.clone(),
+            partition: None,
+            filter: None,
+            moment,
+            ..scans[0].clone()
+        };
+        compare_all(
+            Side { read: read_source, scan: &scans[0] },
+            Side { read: read_target, scan: &target_scan },
+            &census.splits,
+            &mapping.columns,
+            level,
+            stage.at_once,
+            (observer, &seen.address),
+        )
+        .await
+    }
+    .await;
+    let event = match &result {
+        Ok(_) => run::Event::Succeeded,
+        Err(error) => run::Event::Failed(error.to_string()),
+    };
+    observer.event(&seen.address, &event);
+    let released = futures::join!(source_guard.release(), target_guard.release());
+    let comparison = result?;
+    released.0?;
+    released.1?;
+    Ok(comparison)
+}
+
+/// What the state knows of every target it has heard of, and whether a living process writes to it.
+pub fn jobs(root: PathBuf) -> Result<Vec<(String, Result<crate::state::Job, StateError>, bool)>, StateError> {
+    let store = Store::new(&root);
+    let jobs = store.jobs()?;
+    Ok(jobs.into_iter().map(|(id, job)| (id.to_string(), job, store.is_running(&id))).collect())
+}

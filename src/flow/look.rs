@@ -1,0 +1,364 @@
+//! Looks at both sides of every collection that the plans name, and decides about each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use globset::{Glob, GlobSetBuilder};
+use sha2::{Digest, Sha256};
+
+use super::{Depth, Detail, FlowError, Stage, View};
+use crate::cluster::{self, ClusterError, ErrorKind, ReadSide, Scan, WriteSide};
+use crate::collection::{LiveCollection, LoadState};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diff::{ChangeSet, Entry, Place, Prior, RowDiff, Rows, Seen, decide};
+use crate::mapping::{self, Mapping};
+use crate::plan::Loaded;
+use crate::plan::resolved::{Endpoint, Migration, OnExisting, Select, Settings, Verify};
+use crate::run::{Census, JobError, Observer, Pace, Side, Sides, Silent, census, compare_all, scans};
+use crate::state::{Job, JobId, Progress, Store};
+
+/// Collections that are looked at at once.
+const AT_ONCE: usize = 8;
+/// Version of what goes into the hash of a plan's entry. Raised when the same words come to mean other rows.
+const HASH_VERSION: &str = "p1";
+
+/// One collection that a plan means, once patterns are replaced by names.
+struct Wanted {
+    stage: usize,
+    address: String,
+    from: Place,
+    to: Place,
+    settings: Settings,
+}
+
+/// Looks at everything, and decides.
+pub async fn look(loaded: Loaded, depth: Depth) -> Result<View, FlowError> {
+    let store = Store::new(&loaded.settings.state);
+    let mut warnings = loaded.warnings;
+    let mut clusters = Clusters::default();
+    let (mut stages, mut wanted) = (Vec::new(), Vec::new());
+    for plan in &loaded.plans {
+        for migration in &plan.migrations {
+            let sides = Sides {
+                source: clusters.open(&migration.source).await?,
+                target: clusters.open(&migration.target).await?,
+            };
+            let found = expand(migration, &*sides.source, stages.len(), &mut warnings).await?;
+            wanted.extend(found);
+            stages.push(Stage {
+                plan: (plan.name.clone(), plan.file.display().to_string()),
+                sides,
+                pace: Pace::new(&migration.limits),
+                at_once: migration.limits.concurrency.max(1),
+            });
+        }
+    }
+    refuse_shared_targets(&wanted)?;
+    let mut databases: HashMap<(usize, String), Option<Vec<String>>> = HashMap::new();
+    for (want, _) in &wanted {
+        let key = (want.stage, want.to.uri.clone());
+        if !databases.contains_key(&key) {
+            let names = stages[want.stage].sides.target.databases().await?;
+            databases.insert(key, names);
+        }
+    }
+    let mut entries: Vec<(usize, Entry, Detail)> = futures::stream::iter(wanted.into_iter().enumerate())
+        .map(|(number, (want, _))| {
+            let (stage, store) = (&stages[want.stage], &store);
+            let names = databases.get(&(want.stage, want.to.uri.clone())).cloned().flatten();
+            async move {
+                let detail = want.stage;
+                let (entry, census) = one(want, &stage.sides, stage.at_once, store, names, depth).await?;
+                Ok::<_, FlowError>((number, entry, Detail { stage: detail, census }))
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+    entries.sort_by_key(|(number, ..)| *number);
+    let (mut changes, mut details) = (ChangeSet { entries: Vec::new() }, Vec::new());
+    for (_, entry, detail) in entries {
+        changes.entries.push(entry);
+        details.push(detail);
+    }
+    Ok(View { store, stages, changes, details, warnings })
+}
+
+/// Open clusters, one for each way in which plans name them.
+#[derive(Default)]
+struct Clusters {
+    open: HashMap<String, Arc<dyn WriteSide>>,
+}
+
+impl Clusters {
+    async fn open(&mut self, endpoint: &Endpoint) -> Result<Arc<dyn WriteSide>, ClusterError> {
+        // The debug form holds references to secrets, never secrets; literal ones show as redacted.
+        let key = format!("{} {:?} {:?}", endpoint.uri, endpoint.auth, endpoint.tls);
+        if let Some(open) = self.open.get(&key) {
+            return Ok(Arc::clone(open));
+        }
+        let opened = cluster::connect(endpoint).await?;
+        self.open.insert(key, Arc::clone(&opened));
+        Ok(opened)
+    }
+}
+
+/// The collections that a migration means.
+async fn expand(
+    migration: &Migration,
+    source: &dyn ReadSide,
+    stage: usize,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Vec<(Wanted, Span)>, FlowError> {
+    let mut names: Option<Vec<String>> = None;
+    let mut wanted = Vec::new();
+    for selection in &migration.selections {
+        let pairs = match &selection.select {
+            Select::Name { source, target } => vec![(source.clone(), target.clone())],
+            Select::Glob { pattern, exclude } => {
+                let all = match &names {
+                    Some(names) => names.clone(),
+                    None => names.insert(source.collections(&migration.source_database).await?).clone(),
+                };
+                let found = matching(&all, pattern, exclude);
+                if found.is_empty() {
+                    let message =
+                        format!("`{pattern}` matches no collection of database `{}`", migration.source_database);
+                    warnings.push(Diagnostic::new(Code::NothingMatches, message).at(selection.span.clone()));
+                }
+                found.into_iter().map(|name| (name.clone(), name)).collect()
+            }
+        };
+        for (from, to) in pairs {
+            let place = |uri: &str, database: &str, collection: String| Place {
+                uri: uri.to_owned(),
+                database: database.to_owned(),
+                collection,
+            };
+            let to = place(&migration.target.uri, &migration.target_database, to);
+            let want = Wanted {
+                stage,
+                address: format!("{}.{to}", migration.name),
+                from: place(&migration.source.uri, &migration.source_database, from),
+                to,
+                settings: selection.settings.clone(),
+            };
+            wanted.push((want, selection.span.clone()));
+        }
+    }
+    Ok(wanted)
+}
+
+/// Names that a pattern means. The plan's rules have already refused patterns that cannot be read.
+fn matching(names: &[String], pattern: &str, exclude: &[String]) -> Vec<String> {
+    let set = |patterns: &[String]| {
+        let mut set = GlobSetBuilder::new();
+        patterns.iter().filter_map(|pattern| Glob::new(pattern).ok()).for_each(|glob| {
+            set.add(glob);
+        });
+        set.build().unwrap_or_default()
+    };
+    let (wanted, unwanted) = (set(&[pattern.to_owned()]), set(exclude));
+    names.iter().filter(|name| wanted.is_match(name) && !unwanted.is_match(name)).cloned().collect()
+}
+
+/// Two entries may not write to one collection, and none to its own source. Plans are checked for names; here patterns have
+/// become names too.
+fn refuse_shared_targets(wanted: &[(Wanted, Span)]) -> Result<(), FlowError> {
+    let mut seen: HashMap<&Place, &str> = HashMap::new();
+    let mut problems = Vec::new();
+    for (want, span) in wanted {
+        if let Some(other) = seen.insert(&want.to, &want.address) {
+            let message = format!("`{}` is the target of two entries, also of {other}", want.to);
+            problems.push(
+                Diagnostic::new(Code::SameTargetTwice, message)
+                    .at(span.clone())
+                    .help("leave it out of the pattern with `exclude`, or give one of them another `target`"),
+            );
+        }
+        if want.from == want.to {
+            let message = format!("`{}` would be copied onto itself", want.from);
+            problems.push(
+                Diagnostic::new(Code::SameTargetTwice, message).at(span.clone()).help("give it another `target`"),
+            );
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(FlowError::Invalid(problems)) }
+}
+
+/// Everything about one collection.
+async fn one(
+    want: Wanted,
+    sides: &Sides,
+    at_once: usize,
+    store: &Store,
+    target_databases: Option<Vec<String>>,
+    depth: Depth,
+) -> Result<(Entry, Option<Census>), FlowError> {
+    let Wanted { address, from, to, settings, .. } = want;
+    let plan_hash = plan_hash(&from, &to, &settings);
+    let prior = store.job(&JobId::of(&to.uri, &to.database, &to.collection))?.map(|job| remembered(&job));
+    let database_exists = target_databases.is_none_or(|names| names.contains(&to.database));
+    let (source, target) = futures::join!(sides.source.describe(&from.database, &from.collection), async {
+        if database_exists { sides.target.describe(&to.database, &to.collection).await } else { Ok(None) }
+    });
+    let (source, mut source_error) = match source {
+        Ok(source) => (source, None),
+        Err(error) if ends_the_command(&error) => return Err(error.into()),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let target = target?;
+    let (from_can, to_can) = (sides.source.capabilities(), sides.target.capabilities());
+    let mut seen = Seen {
+        address,
+        plan_hash,
+        target_database_exists: database_exists,
+        mapping: None,
+        source_rows: None,
+        target_rows: None,
+        row_diff: None,
+        prior,
+        source_load_needs_index: from_can.load_needs_index,
+        target_load_needs_index: to_can.load_needs_index,
+        source_error: None,
+        source: None,
+        target,
+        from,
+        to,
+        settings,
+    };
+    let mut counted = None;
+    if let Some(source) = source {
+        let typical = source.schema.typical_row_bytes() as u64;
+        match rows_of_source(&seen, &source, &*sides.source, typical, depth).await {
+            Ok((rows, census)) => (seen.source_rows, counted) = (Some(rows), census),
+            Err(JobError::Cluster(error)) if ends_the_command(&error) => return Err(error.into()),
+            Err(error) => source_error = Some(error.to_string()),
+        }
+        let rows = seen.source_rows.as_ref().map_or(0, Rows::distinct);
+        let compiled = mapping::compile(&source, &seen.settings, &seen.to.collection, from_can, to_can, rows);
+        seen.mapping = Some(compiled);
+        seen.source = Some(source);
+    }
+    seen.source_error = source_error;
+    if depth == Depth::Rows {
+        seen.target_rows = rows_of_target(&seen, &*sides.target).await?;
+        if let (Some(mapping), Some(census)) = (&seen.mapping, &counted)
+            && seen.settings.on_existing == OnExisting::Converge
+            && mapping.blocked.is_empty()
+        {
+            seen.row_diff = row_diff(&seen, mapping, census, sides, at_once).await;
+        }
+    }
+    Ok((decide(seen), counted))
+}
+
+/// Whether an error concerns the whole cluster and not one collection.
+fn ends_the_command(error: &ClusterError) -> bool {
+    matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Config) || error.is_transient()
+}
+
+async fn rows_of_source(
+    seen: &Seen,
+    source: &LiveCollection,
+    read: &dyn ReadSide,
+    typical: u64,
+    depth: Depth,
+) -> Result<(Rows, Option<Census>), JobError> {
+    let database = &seen.from.database;
+    // A collection that is not loaded cannot be counted, and looking must not load it.
+    if source.load_state != LoadState::Loaded || depth == Depth::Schemas {
+        let physical = read.statistics(database, &source.name).await?;
+        return Ok((Rows::estimated(physical, typical), None));
+    }
+    let moment = read.moment(database, &source.name).await?;
+    let scans = scans(database, source, seen.settings.filter.as_deref(), moment);
+    let mut taken = census(read, &scans, &source.schema.columns()).await?;
+    if taken.rows.row_bytes == 0 {
+        taken.rows.row_bytes = typical;
+    }
+    Ok((taken.rows.clone(), Some(taken)))
+}
+
+async fn rows_of_target(seen: &Seen, read: &dyn ReadSide) -> Result<Option<Rows>, ClusterError> {
+    let Some(target) = &seen.target else { return Ok(None) };
+    let typical = target.schema.typical_row_bytes() as u64;
+    if target.load_state != LoadState::Loaded {
+        let physical = read.statistics(&seen.to.database, &target.name).await?;
+        return Ok(Some(Rows::estimated(physical, typical)));
+    }
+    let moment = read.moment(&seen.to.database, &target.name).await?;
+    let mut rows = Rows { row_bytes: typical, doubled: None, ..Rows::default() };
+    for scan in scans(&seen.to.database, target, None, moment) {
+        rows.physical += read.count(&scan, &crate::collection::KeyRange::ALL).await?;
+    }
+    Ok(Some(rows))
+}
+
+/// Rows of both sides held against each other, where both can be read; else the plan says that it is done when applied.
+async fn row_diff(seen: &Seen, mapping: &Mapping, census: &Census, sides: &Sides, at_once: usize) -> Option<RowDiff> {
+    let target = seen.target.as_ref().filter(|target| target.load_state == LoadState::Loaded)?;
+    let source = seen.source.as_ref()?;
+    let source_scans = scans(&seen.from.database, source, seen.settings.filter.as_deref(), census.moment);
+    let first = source_scans.first()?;
+    let target_scan = Scan {
+        database: seen.to.database.clone(),
+        collection: target.name.clone(),
+        partition: None,
+        filter: None,
+        moment: sides.target.moment(&seen.to.database, &target.name).await.ok()?,
+        ..first.clone()
+    };
+    // A partition that the target lacks cannot be read there; its rows are all missing, which only apply finds out.
+    if census.splits.iter().any(|split| split.partition.as_ref().is_some_and(|name| !target.partitions.contains(name)))
+    {
+        return None;
+    }
+    let observer: &dyn Observer = &Silent;
+    let (source_side, target_side) =
+        (Side { read: &*sides.source, scan: first }, Side { read: &*sides.target, scan: &target_scan });
+    let compared = compare_all(
+        source_side,
+        target_side,
+        &census.splits,
+        &mapping.columns,
+        Verify::Full,
+        at_once,
+        (observer, &seen.address),
+    )
+    .await;
+    compared.ok().map(|found| found.diff)
+}
+
+/// What the state remembers, as far as a decision needs it.
+fn remembered(job: &Job) -> Prior {
+    let done = job.progress.iter().filter(|progress| matches!(progress, Progress::Done { .. })).count();
+    Prior {
+        run: job.header.run.clone(),
+        plan_hash: job.header.plan_hash.clone(),
+        finished: job.is_successful(),
+        target_id: job.target_id,
+        may_have_created: job.creating,
+        converging: job.header.converging,
+        source_id: job.header.source_id,
+        splits: (job.progress.len() as u64, done as u64),
+    }
+}
+
+/// Hash of everything that decides which rows arrive in which shape. Comments, the order of keys, limits, the level of
+/// verification, indexes and the load state do not count: they can change without making other rows.
+fn plan_hash(from: &Place, to: &Place, settings: &Settings) -> String {
+    let Settings { shards, dynamic_field, drop, filter, partitions, indexes: _, load: _, on_existing, verify: _ } =
+        settings;
+    let mut drop = drop.clone();
+    drop.sort();
+    let converges = *on_existing == OnExisting::Converge;
+    let words = format!(
+        "{HASH_VERSION}\n{from:?}\n{to:?}\n{shards:?}\n{dynamic_field:?}\n{drop:?}\n{filter:?}\n{partitions:?}\n{converges}"
+    );
+    let digest: String = Sha256::digest(words).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{HASH_VERSION}:sha256:{digest}")
+}
