@@ -4,13 +4,13 @@
 
 mod look;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::ClusterError;
 use crate::diagnostic::Diagnostic;
-use crate::diff::{ChangeSet, Entry, Work};
+use crate::diff::{self, ChangeSet, Entry, Work};
 use crate::plan::resolved::{OnExisting, Verify};
 use crate::run::{self, Census, Execution, Observer, Pace, Report, Side, Sides, Task, Verified, compare_all};
 use crate::state::{StateError, Store};
@@ -137,11 +137,20 @@ async fn verify_one(
     observer: &dyn Observer,
 ) -> Result<run::Comparison, run::JobError> {
     let seen = &entry.seen;
-    let absent = |place: &crate::diff::Place| run::JobError::Absent(place.to_string());
+    let absent = |place: &diff::Place| run::JobError::Absent(place.to_string());
     let (Some(source), Some(mapping)) = (&seen.source, &seen.mapping) else {
         return Err(seen.source_error.clone().map_or_else(|| absent(&seen.from), run::JobError::Blocked));
     };
     let target = seen.target.as_ref().ok_or_else(|| absent(&seen.to))?;
+    for (place, live, needs_index) in
+        [(&seen.from, source, seen.source_load_needs_index), (&seen.to, target, seen.target_load_needs_index)]
+    {
+        if let Some(field) = diff::unloadable(live).filter(|_| needs_index) {
+            let message =
+                format!("`{place}` cannot be read: it is not loaded, and without an index on `{field}` it cannot be");
+            return Err(run::JobError::Blocked(message));
+        }
+    }
     let read_source = &*stage.sides.source;
     let read_target: &dyn crate::cluster::ReadSide = &*stage.sides.target;
     let source_guard = run::loaded(read_source, &seen.from.database, source).await?;
@@ -193,8 +202,8 @@ async fn verify_one(
 }
 
 /// What the state knows of every target it has heard of, and whether a living process writes to it.
-pub fn jobs(root: PathBuf) -> Result<Vec<(String, Result<crate::state::Job, StateError>, bool)>, StateError> {
-    let store = Store::new(&root);
+pub fn jobs(root: &Path) -> Result<Vec<(String, Result<crate::state::Job, StateError>, bool)>, StateError> {
+    let store = Store::new(root);
     let jobs = store.jobs()?;
     Ok(jobs.into_iter().map(|(id, job)| (id.to_string(), job, store.is_running(&id))).collect())
 }

@@ -47,7 +47,7 @@ pub struct Capabilities {
     pub keeps_settings: bool,
     /// Whether each vector field needs an index before the collection can be loaded.
     pub load_needs_index: bool,
-    /// Vector types that AUTOINDEX is accepted for and never built.
+    /// Vector types for which AUTOINDEX is refused, or accepted and never built.
     pub no_auto_index: BTreeSet<DataType>,
     /// Whether an array of text needs `max_length` for its elements.
     pub array_text_needs_length: bool,

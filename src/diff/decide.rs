@@ -88,9 +88,8 @@ fn remarks(entry: &mut Entry) {
         }
     }
     if let Some(source) = &seen.source
-        && source.load_state == LoadState::NotLoaded
         && seen.source_load_needs_index
-        && let Some(bare) = unindexed_vector(source)
+        && let Some(bare) = unloadable(source)
     {
         entry.blocked.push(
             Note::new(
@@ -102,7 +101,11 @@ fn remarks(entry: &mut Entry) {
     }
 }
 
-fn unindexed_vector(live: &LiveCollection) -> Option<&str> {
+/// A vector field without an index in a collection that is not loaded, on servers that load none such.
+pub fn unloadable(live: &LiveCollection) -> Option<&str> {
+    if live.load_state != LoadState::NotLoaded {
+        return None;
+    }
     live.schema
         .fields
         .iter()
@@ -294,8 +297,7 @@ fn converge(entry: &mut Entry) -> (Action, Work) {
         return (Action::Blocked, Work::None);
     }
     if entry.seen.target_load_needs_index
-        && target.load_state == LoadState::NotLoaded
-        && unindexed_vector(target).is_some()
+        && unloadable(target).is_some()
         && entry.seen.settings.indexes == Indexes::None
     {
         entry.blocked.push(

@@ -11,7 +11,7 @@ use crate::diagnostic::Code;
 use crate::mapping::{Mapping, Remark};
 use crate::plan::resolved::{OnExisting, Settings, Verify};
 
-pub use decide::{MARK_PLAN, MARK_ROWS, MARK_RUN, decide};
+pub use decide::{MARK_PLAN, MARK_ROWS, MARK_RUN, decide, unloadable};
 pub use lines::lines;
 
 /// What was seen of the rows of one side.

@@ -47,6 +47,7 @@ pub fn compile(
     for field in &mut schema.fields {
         fit_field(field, from, to, &mut found);
     }
+    about_many(&mut found, to);
     fit_whole(&mut schema, target_name, to, &mut found);
     let mut late_properties = Vec::new();
     if let Some(ttl) = schema.properties.remove(TTL) {
@@ -56,7 +57,7 @@ pub fn compile(
     let partitions = partitions(source, &schema, to, &mut found);
     let indexes = indexes(source, &schema, settings.indexes, to, &mut found);
     let columns = columns(&source.schema, &schema);
-    let Remarks { blocked, notes, warnings } = found;
+    let Remarks { blocked, notes, warnings, .. } = found;
     Mapping { schema, partitions, indexes, late_properties, columns, blocked, notes, warnings }
 }
 
@@ -65,6 +66,10 @@ struct Remarks {
     blocked: Vec<Remark>,
     notes: Vec<Remark>,
     warnings: Vec<Remark>,
+    /// Text fields whose length the two servers count differently.
+    in_other_units: Vec<String>,
+    /// Fields whose default value the target keeps and does not apply.
+    with_defaults: Vec<String>,
 }
 
 /// Leaves out the fields of `drop`, and the functions that only fill them.
@@ -183,12 +188,7 @@ fn fit_field(field: &mut Field, from: &Capabilities, to: &Capabilities, found: &
             "leave it out with `drop`, or choose a newer target",
         ));
     } else if field.default.is_some() && !to.omitted_defaults {
-        found.warnings.push(Remark::new(
-            Some(&name),
-            format!(
-                "{server} keeps the default value, but dies when an insert leaves the field out: writers must send it"
-            ),
-        ));
+        found.with_defaults.push(name.clone());
     }
     if field.auto_id {
         field.auto_id = false;
@@ -238,10 +238,26 @@ fn fit_length(field: &mut Field, from: &Capabilities, to: &Capabilities, found: 
         _ => {}
     }
     if from.length_unit == LengthUnit::Characters && to.length_unit == LengthUnit::Bytes {
-        found.warnings.push(Remark::new(
-            Some(&field.name),
-            "max_length counts characters on the source and bytes on the target: a row whose text is too long there stops the copy and is named",
-        ));
+        found.in_other_units.push(field.name.clone());
+    }
+}
+
+/// What concerns many fields in the same way is said once.
+fn about_many(found: &mut Remarks, to: &Capabilities) {
+    if !found.in_other_units.is_empty() {
+        let names = found.in_other_units.join(", ");
+        let message = format!(
+            "max_length counts characters on the source and bytes on the target: a row whose text is too long there stops \
+             the copy and is named ({names})"
+        );
+        found.warnings.push(Remark::new(None, message));
+    }
+    if !found.with_defaults.is_empty() {
+        let (names, server) = (found.with_defaults.join(", "), &to.server);
+        let message = format!(
+            "{server} keeps default values, but dies when an insert leaves such a field out: writers must send them ({names})"
+        );
+        found.warnings.push(Remark::new(None, message));
     }
 }
 
@@ -393,7 +409,11 @@ fn automatic(field: &Field, source: Option<&Index>, schema: &CollectionSchema, t
             DataType::SparseFloatVector => "IP",
             _ => "COSINE",
         });
-    let kind = if to.no_auto_index.contains(&field.data_type) { "FLAT" } else { "AUTOINDEX" };
+    let kind = match field.data_type {
+        data_type if !to.no_auto_index.contains(&data_type) => "AUTOINDEX",
+        DataType::SparseFloatVector => "SPARSE_INVERTED_INDEX",
+        _ => "FLAT",
+    };
     let params =
         BTreeMap::from([("index_type".to_owned(), kind.to_owned()), ("metric_type".to_owned(), metric.to_owned())]);
     Index {

@@ -67,7 +67,7 @@ pub fn of(version: Version) -> Capabilities {
             strict_names: false,
             keeps_settings: false,
             load_needs_index: false,
-            no_auto_index: BTreeSet::new(),
+            no_auto_index: BTreeSet::from([SparseFloatVector]),
             array_text_needs_length: false,
             keeps_duplicates: false,
         };
