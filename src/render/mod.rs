@@ -22,8 +22,3 @@ impl Style {
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
-pub mod changes;
-pub mod progress;
-pub mod reports;
-pub mod status;
-pub mod verification;
