@@ -1,8 +1,17 @@
 //! Values to text, JSON and whatever else people and machines read. Nothing here decides anything, and nothing here
-//! writes: it returns strings, which the printer writes.
+//! writes: it returns strings, which the printer writes. Only `progress` draws, because it tells of what is going on.
 
+pub mod changes;
 pub mod diagnostics;
+mod differences;
+mod markup;
+pub mod progress;
+pub mod reports;
 mod snippet;
+pub mod status;
+mod values;
+pub mod verification;
+mod words;
 
 /// How text is shown.
 #[derive(Debug, Clone, Copy)]

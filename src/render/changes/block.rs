@@ -1,0 +1,263 @@
+//! One entry of the change set as rows of text, which a terminal and a ```diff block show each in its own way.
+
+use super::super::Style;
+use super::super::words::{self, Tone, clean, columns, paint, wrap};
+use super::{amount, is_estimated, sign};
+use crate::diff::{Action, Entry, Line, Note, Place, Sign, Work};
+
+/// Sign of what is done and undone again.
+pub(super) const PASSING: &str = ".";
+/// Columns before the text of a row.
+const MARGIN: usize = 6;
+/// Names of partitions that are shown at most: there may be thousands.
+const MOST_PARTITIONS: usize = 20;
+
+/// One row: a sign and a text beside it.
+pub(super) struct Row {
+    heads: bool,
+    sign: &'static str,
+    tone: Tone,
+    text: String,
+    /// Whether the tone is the text's too.
+    toned: bool,
+}
+
+impl Row {
+    fn new(sign: &'static str, tone: Tone, text: impl Into<String>) -> Self {
+        Self { heads: false, sign, tone, text: text.into(), toned: false }
+    }
+
+    fn toned(tone: Tone, text: impl Into<String>) -> Self {
+        Self { toned: true, ..Self::new("", tone, text) }
+    }
+
+    /// The row for a terminal.
+    pub(super) fn terminal(&self, style: Style) -> String {
+        let columns = if self.heads { 3 } else { MARGIN - 1 };
+        let padding = " ".repeat(columns - self.sign.len());
+        let tone = if self.heads {
+            Tone::Loud
+        } else if self.toned {
+            self.tone
+        } else {
+            Tone::Plain
+        };
+        let line = format!("{padding}{} {}", paint(style, self.tone, self.sign), paint(style, tone, &self.text));
+        line.trim_end().to_owned()
+    }
+
+    /// The row for a ```diff block, where the first character decides the colour.
+    pub(super) fn diff(&self) -> String {
+        let indent = if self.heads { "" } else { "  " };
+        let sign = if self.sign.is_empty() { " " } else { self.sign };
+        format!("{sign} {indent}{}", self.text).trim_end().to_owned()
+    }
+}
+
+/// All rows of an entry; one only where nothing happens and nothing is to be said.
+pub(super) fn rows(entry: &Entry, style: Style) -> Vec<Row> {
+    let room = style.width.saturating_sub(MARGIN);
+    let (mark, tone) = sign(entry.action);
+    let head = format!("{}  {}", clean(&entry.seen.address), what(entry));
+    let mut rows = vec![Row { heads: true, ..Row::new(mark, tone, head) }];
+    if entry.action != Action::Unchanged {
+        places(entry, room, &mut rows);
+    }
+    if shows_lines(entry) {
+        fields(entry, room, &mut rows);
+        others(entry, room, &mut rows);
+        amounts(entry, room, &mut rows);
+    }
+    for note in &entry.blocked {
+        noted(note, "!", Tone::Bad, "blocked", room, &mut rows);
+    }
+    for note in &entry.warnings {
+        noted(note, "", Tone::Careful, "warning", room, &mut rows);
+    }
+    if entry.action != Action::Unchanged {
+        for note in &entry.notes {
+            noted(note, "", Tone::Quiet, "note", room, &mut rows);
+        }
+    }
+    rows
+}
+
+/// Whether something happens that lines tell of. What a blocked entry would do is not shown, because it will not.
+pub(super) fn shows_lines(entry: &Entry) -> bool {
+    !matches!(entry.action, Action::Unchanged | Action::Blocked)
+}
+
+fn what(entry: &Entry) -> String {
+    let verified = || {
+        let rows = entry.seen.target_rows.as_ref()?;
+        let about = if rows.estimated { "about " } else { "" };
+        Some(format!("nothing to do, {about}{}", words::rows(rows.distinct())))
+    };
+    match (entry.action, entry.work) {
+        (Action::Create, Work::Resume) => "will be created by the run that was to create it".to_owned(),
+        (Action::Create, _) => "will be created".to_owned(),
+        (Action::Replace, _) => "will be dropped and made anew".to_owned(),
+        (Action::Update, Work::Resume) => "is unfinished and will be completed".to_owned(),
+        (Action::Update, Work::Converge) => "will get the rows that are missing or differ".to_owned(),
+        (Action::Update, _) => "will be changed, its rows stay as they are".to_owned(),
+        (Action::Unchanged, _) => verified().unwrap_or_else(|| "nothing to do".to_owned()),
+        (Action::Blocked, _) => "is blocked".to_owned(),
+    }
+}
+
+fn places(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
+    let shown = |place: &Place| format!("{} {}", clean(&place.uri), clean(&place.to_string()));
+    let (from, to) = (shown(&entry.seen.from), shown(&entry.seen.to));
+    let one = format!("{from} → {to}");
+    let texts = if words::width(&one) <= room { vec![one] } else { vec![from, format!("→ {to}")] };
+    for text in texts {
+        push(wrap(&text, room), "", Tone::Quiet, true, rows);
+    }
+}
+
+fn push(lines: Vec<String>, sign: &'static str, tone: Tone, toned: bool, rows: &mut Vec<Row>) {
+    for (number, line) in lines.into_iter().enumerate() {
+        rows.push(Row { toned, ..Row::new(if number == 0 { sign } else { "" }, tone, line) });
+    }
+}
+
+fn line_sign(sign: Sign) -> (&'static str, Tone) {
+    match sign {
+        Sign::Add => ("+", Tone::Good),
+        Sign::Change => ("~", Tone::Careful),
+        Sign::Remove => ("-", Tone::Bad),
+        Sign::Same => ("=", Tone::Quiet),
+        Sign::Passing => (PASSING, Tone::Quiet),
+    }
+}
+
+/// Whether a line says something new. What is the same on a target that stays is only counted.
+fn is_shown(line: &Line) -> bool {
+    line.sign != Sign::Same || line.reason.is_some()
+}
+
+/// The fields, source beside target. A type that both sides share is written once.
+fn fields(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
+    let lines: Vec<&Line> = entry.lines.iter().filter(|line| line.topic == "field" && is_shown(line)).collect();
+    if lines.is_empty() {
+        return;
+    }
+    let alike = lines.iter().all(|line| line.before == line.after);
+    let mut table = vec![if alike {
+        vec!["field".to_owned(), "source and target".to_owned()]
+    } else {
+        vec!["field".to_owned(), "source".to_owned(), "target".to_owned()]
+    }];
+    for line in &lines {
+        let side = |text: &Option<String>| text.as_deref().map_or_else(|| "–".to_owned(), clean);
+        let mut cells = vec![clean(&line.name), side(&line.before)];
+        if !alike {
+            cells.push(if line.before == line.after { "same".to_owned() } else { side(&line.after) });
+        }
+        if let Some(reason) = &line.reason {
+            cells.push(clean(reason));
+        }
+        table.push(cells);
+    }
+    let mut set = columns(&table, room).into_iter();
+    push(set.next().unwrap_or_default(), "", Tone::Quiet, true, rows);
+    for (line, texts) in lines.iter().zip(set) {
+        let (sign, tone) = line_sign(line.sign);
+        push(texts, sign, tone, false, rows);
+    }
+}
+
+/// Everything but the fields: one row each, and one for all partitions of a kind.
+fn others(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
+    let (mut signs, mut table) = (Vec::new(), Vec::new());
+    let mut partitions_of: Vec<Sign> = Vec::new();
+    for line in entry.lines.iter().filter(|line| line.topic != "field" && is_shown(line)) {
+        if line.topic == "partition" {
+            if partitions_of.contains(&line.sign) {
+                continue;
+            }
+            partitions_of.push(line.sign);
+            table.push(vec!["partitions".to_owned(), partitions(entry, line.sign)]);
+        } else {
+            let label = format!("{} {}", line.topic, clean(&line.name));
+            table.push(vec![label.trim_end().to_owned(), change(line)]);
+        }
+        signs.push(line.sign);
+    }
+    for (sign, texts) in signs.into_iter().zip(columns(&table, room)) {
+        let (sign, tone) = line_sign(sign);
+        push(texts, sign, tone, false, rows);
+    }
+    let hidden = entry.lines.iter().filter(|line| !is_shown(line)).count();
+    if hidden > 0 {
+        let verb = if hidden == 1 { "is" } else { "are" };
+        let text = format!("{hidden} more {verb} as wanted already");
+        rows.push(Row::toned(Tone::Quiet, text));
+    }
+}
+
+fn partitions(entry: &Entry, sign: Sign) -> String {
+    let names: Vec<&str> = entry
+        .lines
+        .iter()
+        .filter(|line| line.topic == "partition" && line.sign == sign)
+        .map(|line| line.name.as_str())
+        .collect();
+    let shown: Vec<String> = names.iter().take(MOST_PARTITIONS).map(|name| clean(name)).collect();
+    let more = names.len() - shown.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+fn change(line: &Line) -> String {
+    let mut text = match (&line.before, &line.after) {
+        (Some(before), Some(after)) if before == after => clean(after),
+        (Some(before), Some(after)) => format!("{} → {}", clean(before), clean(after)),
+        (Some(only), None) | (None, Some(only)) => clean(only),
+        (None, None) => String::new(),
+    };
+    if let Some(reason) = &line.reason {
+        let reason = clean(reason);
+        text = if text.is_empty() { reason } else { format!("{text} ({reason})") };
+    }
+    text
+}
+
+/// Rows to copy, rows that are lost.
+fn amounts(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
+    let to_copy = amount(entry.rows_to_copy, entry.bytes_to_copy(), is_estimated(entry));
+    let text = match entry.work {
+        Work::None | Work::Touch => None,
+        Work::Fill | Work::Refill => Some(format!("rows to copy: {to_copy}")),
+        Work::Resume => Some(format!("rows left to copy: {to_copy}")),
+        Work::Converge => Some(match &entry.seen.row_diff {
+            Some(diff) => format!(
+                "rows to write: {to_copy} ({} missing, {} differing, {} doubled)",
+                words::number(diff.missing),
+                words::number(diff.differing),
+                words::number(diff.doubled)
+            ),
+            None => "rows to write: known when the plan is applied and both sides are compared".to_owned(),
+        }),
+    };
+    if let Some(text) = text {
+        push(wrap(&text, room), "", Tone::Plain, false, rows);
+    }
+    if entry.action == Action::Replace {
+        let about = if entry.seen.target_rows.as_ref().is_none_or(|rows| rows.estimated) { "about " } else { "" };
+        let text = format!("rows lost on the target: {about}{}", words::rows(entry.rows_lost));
+        for line in wrap(&text, room) {
+            rows.push(Row { toned: true, ..Row::new("-", Tone::Bad, line) });
+        }
+    }
+}
+
+fn noted(note: &Note, sign: &'static str, tone: Tone, word: &str, room: usize, rows: &mut Vec<Row>) {
+    let field = note.field.as_ref().map(|field| format!(" field `{}`", clean(field))).unwrap_or_default();
+    let label = format!("{word} {}{field}: ", note.code.info().id);
+    let text = format!("{label}{}", clean(&note.message));
+    push(wrap(&text, room), sign, tone, true, rows);
+    if let Some(help) = &note.help {
+        push(wrap(&format!("help: {}", clean(help)), room), "", Tone::Plain, false, rows);
+    }
+}

@@ -1,0 +1,253 @@
+//! The one page after `apply`: how each collection ended, what failed last, and what to do next.
+
+use serde_json::{Value, json as value};
+
+use super::markup::{self, MARKER, MOST_BYTES};
+use super::words::{self, Tone, clean, pad, paint, wrap};
+use super::{Style, differences, values};
+use crate::diff::{Entry, Note, Work};
+use crate::run::{JobError, Report, Success};
+
+/// Keys that a failed verification lists; `vecferry verify` lists more.
+const KEYS: usize = 10;
+/// Columns before what is said of a collection.
+const MARGIN: usize = 12;
+/// How text in a comment is set.
+const COMMENT: Style = Style { color: false, width: 100 };
+/// What to do where not all is done.
+const NEXT: &str = "Next: see to the reasons above, then run the same command again. It goes on where it stopped; what is done stays done.";
+
+/// How a collection ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Successful,
+    Canceled,
+    Failed,
+}
+
+impl Ending {
+    fn of(report: &Report) -> Self {
+        match &report.result {
+            Ok(_) => Self::Successful,
+            Err(JobError::Interrupted) => Self::Canceled,
+            Err(_) => Self::Failed,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Successful => "SUCCESSFUL",
+            Self::Canceled => "CANCELED",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    fn tone(self) -> Tone {
+        match self {
+            Self::Successful => Tone::Good,
+            Self::Canceled => Tone::Careful,
+            Self::Failed => Tone::Bad,
+        }
+    }
+}
+
+fn count(reports: &[Report], ending: Ending) -> usize {
+    reports.iter().filter(|report| Ending::of(report) == ending).count()
+}
+
+/// The last line, which scripts read.
+fn summary(reports: &[Report], blocked: &[&Entry]) -> String {
+    format!(
+        "Apply complete: {} successful, {} failed, {} canceled, {} blocked.",
+        count(reports, Ending::Successful),
+        count(reports, Ending::Failed),
+        count(reports, Ending::Canceled),
+        blocked.len()
+    )
+}
+
+/// The page for a terminal: what went well first, what failed last, where it is seen.
+pub fn text(reports: &[Report], blocked: &[&Entry], style: Style) -> String {
+    let mut text = String::new();
+    for ending in [Ending::Successful, Ending::Canceled] {
+        for report in reports.iter().filter(|report| Ending::of(report) == ending) {
+            text.push_str(&one(report, style));
+        }
+    }
+    for entry in blocked {
+        text.push_str(&one_blocked(entry, style));
+    }
+    for report in reports.iter().filter(|report| Ending::of(report) == Ending::Failed) {
+        text.push_str(&one(report, style));
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    if !blocked.is_empty() || count(reports, Ending::Successful) < reports.len() {
+        for line in wrap(NEXT, style.width) {
+            text.push_str(&format!("{line}\n"));
+        }
+    }
+    text.push_str(&format!("{}\n", paint(style, Tone::Loud, &summary(reports, blocked))));
+    text
+}
+
+fn headed(word: &str, tone: Tone, address: &str, rest: &str, style: Style) -> String {
+    let word = paint(style, tone, &pad(word, MARGIN - 2));
+    let address = paint(style, Tone::Loud, &clean(address));
+    format!("{word}  {address}{rest}\n")
+}
+
+fn say(text: &mut String, line: &str, tone: Tone, style: Style) {
+    for line in wrap(line, style.width.saturating_sub(MARGIN)) {
+        text.push_str(&format!("{}{}\n", " ".repeat(MARGIN), paint(style, tone, &line)));
+    }
+}
+
+fn one(report: &Report, style: Style) -> String {
+    let ending = Ending::of(report);
+    let took = format!(", {}", words::duration(report.took));
+    let mut text = headed(ending.word(), ending.tone(), &report.address, &took, style);
+    match &report.result {
+        Ok(success) => {
+            for line in success_lines(report.work, success) {
+                say(&mut text, &line, Tone::Plain, style);
+            }
+        }
+        Err(JobError::Interrupted) => {
+            say(
+                &mut text,
+                "stopped; what was written is recorded, and the same command goes on from there",
+                Tone::Plain,
+                style,
+            );
+        }
+        Err(error) => {
+            say(&mut text, &format!("error: {}", clean(&error.to_string())), ending.tone(), style);
+            if let JobError::Different(diff) = error {
+                text.push_str(&differences::list(diff, KEYS, MARGIN, style));
+            }
+            say(&mut text, &format!("help: {}", error.help()), Tone::Plain, style);
+        }
+    }
+    text
+}
+
+/// What went well, the ordinary on one line and each peculiarity on one of its own.
+fn success_lines(work: Work, success: &Success) -> Vec<String> {
+    if work == Work::Touch {
+        return vec!["changed; no rows were written".to_owned()];
+    }
+    let mut lines = vec![format!("{} verified, {} written", words::rows(success.rows), words::number(success.written))];
+    if success.doubled > 0 {
+        lines.push(format!(
+            "{} of the source had a key that was there already; each key arrived once",
+            words::rows(success.doubled)
+        ));
+    }
+    if success.mended > 0 {
+        lines.push(format!("{} mended after the verification asked for it", words::rows(success.mended)));
+    }
+    if success.extra > 0 {
+        lines.push(format!("{} only on the target, left alone", words::rows(success.extra)));
+    }
+    lines
+}
+
+fn one_blocked(entry: &Entry, style: Style) -> String {
+    let mut text = headed("BLOCKED", Tone::Bad, &entry.seen.address, "", style);
+    for note in &entry.blocked {
+        say(&mut text, &reason(note), Tone::Bad, style);
+        if let Some(help) = &note.help {
+            say(&mut text, &format!("help: {}", clean(help)), Tone::Plain, style);
+        }
+    }
+    text
+}
+
+fn reason(note: &Note) -> String {
+    let field = note.field.as_ref().map(|field| format!(" field `{}`", clean(field))).unwrap_or_default();
+    format!("{}{field}: {}", note.code.info().id, clean(&note.message))
+}
+
+/// The page in Markdown, for a comment or the summary of a job.
+pub fn markdown(reports: &[Report], blocked: &[&Entry]) -> String {
+    let mut lines: Vec<(u8, String, Option<String>)> = Vec::new();
+    for entry in blocked {
+        let line = format!("| {} | BLOCKED | | | |\n", markup::code(&entry.seen.address));
+        lines.push((0, line, Some(details(&entry.seen.address, &one_blocked(entry, COMMENT)))));
+    }
+    for report in reports {
+        let ending = Ending::of(report);
+        let figures = match &report.result {
+            Ok(success) => format!("{} | {}", words::number(success.rows), words::number(success.written)),
+            Err(_) => " | ".to_owned(),
+        };
+        let took = words::duration(report.took);
+        let line = format!("| {} | {} | {figures} | {took} |\n", markup::code(&report.address), ending.word());
+        let peculiar = match &report.result {
+            Ok(success) => success_lines(report.work, success).len() > 1,
+            Err(_) => true,
+        };
+        let told = peculiar.then(|| details(&report.address, &one(report, COMMENT)));
+        lines.push((u8::from(ending == Ending::Successful), line, told));
+    }
+    let mut text = format!("{MARKER}**{}**\n\n", summary(reports, blocked));
+    let sizes: Vec<(u8, usize)> = lines.iter().map(|(rank, line, _)| (*rank, line.len())).collect();
+    let taken = markup::fitting(&sizes, MOST_BYTES / 3);
+    text.push_str("| collection | state | rows verified | rows written | time |\n|---|---|--:|--:|--:|\n");
+    text.extend(lines.iter().zip(&taken).filter(|(_, taken)| **taken).map(|((_, line, _), _)| line.as_str()));
+    text.push('\n');
+    text.push_str(&markup::more(&taken, "collection"));
+    let told: Vec<(u8, &String)> =
+        lines.iter().filter_map(|(rank, _, told)| told.as_ref().map(|told| (*rank, told))).collect();
+    let sizes: Vec<(u8, usize)> = told.iter().map(|(rank, told)| (*rank, told.len())).collect();
+    let taken = markup::fitting(&sizes, MOST_BYTES.saturating_sub(text.len() + 200));
+    text.extend(told.iter().zip(&taken).filter(|(_, taken)| **taken).map(|((_, told), _)| told.as_str()));
+    text.push_str(&markup::more(&taken, "report"));
+    text
+}
+
+fn details(address: &str, content: &str) -> String {
+    markup::details(&markup::summary_code(address), &markup::fenced("", &markup::cut(content, 12_000)))
+}
+
+/// The page as one JSON document.
+pub fn json(reports: &[Report], blocked: &[&Entry]) -> Value {
+    value!({
+        "format_version": values::FORMAT_VERSION,
+        "collections": reports.iter().map(json_one).collect::<Vec<_>>(),
+        "blocked": blocked.iter().map(|entry| value!({
+            "address": entry.seen.address,
+            "reasons": entry.blocked.iter().map(values::note).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "summary": {
+            "successful": count(reports, Ending::Successful),
+            "failed": count(reports, Ending::Failed),
+            "canceled": count(reports, Ending::Canceled),
+            "blocked": blocked.len(),
+        },
+    })
+}
+
+fn json_one(report: &Report) -> Value {
+    let success = report.result.as_ref().ok();
+    let error = report.result.as_ref().err();
+    let difference = match error {
+        Some(JobError::Different(diff)) => Some(values::row_diff(diff)),
+        _ => None,
+    };
+    value!({
+        "address": report.address,
+        "work": report.work,
+        "state": Ending::of(report).word(),
+        "seconds": report.took.as_secs_f64(),
+        "rows_verified": success.map(|success| success.rows),
+        "rows_written": success.map(|success| success.written),
+        "source_doubled": success.map(|success| success.doubled),
+        "rows_mended": success.map(|success| success.mended),
+        "rows_only_on_target": success.map(|success| success.extra),
+        "difference": difference,
+        "error": error.map(values::error),
+    })
+}

@@ -1,0 +1,274 @@
+//! What the state remembers, run by run, while something runs and afterwards.
+
+use serde_json::{Value, json as value};
+
+use super::markup::{self, MARKER, MOST_BYTES};
+use super::words::{self, Tone, clean, columns, paint, wrap};
+use super::{Style, values};
+use crate::state::{Job, Outcome};
+
+/// Said where the state remembers nothing.
+const EMPTY: &str = "No runs yet.";
+/// Said of a job that has neither an end nor a living process.
+const INTERRUPTED: &str = "interrupted: its process ended without finishing; run the same apply again";
+
+/// What the state remembers of one target collection.
+pub struct StatusEntry {
+    /// The journal's name.
+    pub id: String,
+    /// The job, or why it cannot be read.
+    pub job: Result<Job, String>,
+    /// Whether a living process writes to the target right now.
+    pub running: bool,
+}
+
+/// Everything that is shown of one job.
+struct Shown<'a> {
+    run: &'a str,
+    collection: &'a str,
+    state: &'static str,
+    tone: Tone,
+    phase: &'a str,
+    done: u64,
+    total: Option<u64>,
+    rate: Option<u64>,
+    seconds_left: Option<u64>,
+    retries: u64,
+    error: Option<&'a str>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(entry: &'a StatusEntry, now: jiff::Timestamp) -> Self {
+        let job = match &entry.job {
+            Ok(job) => job,
+            Err(error) => return Self::unreadable(&entry.id, error),
+        };
+        let (state, tone, error) = match (job.outcome, entry.running) {
+            (Some(Outcome::Successful), _) => ("SUCCESSFUL", Tone::Good, None),
+            (Some(Outcome::Failed), _) => ("FAILED", Tone::Bad, job.error.as_deref()),
+            (Some(Outcome::Canceled), _) => ("CANCELED", Tone::Careful, None),
+            (None, true) if job.attempted.is_none() => ("PENDING", Tone::Quiet, None),
+            (None, true) => ("IN_PROGRESS", Tone::Careful, None),
+            (None, false) => ("FAILED", Tone::Bad, Some(INTERRUPTED)),
+        };
+        let runs = state == "IN_PROGRESS";
+        let successful = job.is_successful();
+        let done = if successful { job.verified_rows } else { job.rows_done() };
+        let total = if successful { Some(job.verified_rows) } else { job.rows_expected() };
+        let rate = if runs { rate(job, now) } else { None };
+        // Before one percent is done, a rate says little about the rest.
+        let seconds_left = total.zip(rate).and_then(|(total, rate)| {
+            let left = total.saturating_sub(done);
+            (words::percent(done, total) >= Some(1) && rate > 0 && left > 0).then(|| left.div_ceil(rate))
+        });
+        Self {
+            run: &job.header.run,
+            collection: &job.header.address,
+            state,
+            tone,
+            phase: if job.outcome.is_some() { "" } else { &job.phase },
+            done,
+            total,
+            rate,
+            seconds_left,
+            retries: job.retries,
+            error,
+        }
+    }
+
+    fn unreadable(id: &'a str, error: &'a str) -> Self {
+        Self {
+            run: "",
+            collection: id,
+            state: "UNKNOWN",
+            tone: Tone::Bad,
+            phase: "",
+            done: 0,
+            total: None,
+            rate: None,
+            seconds_left: None,
+            retries: 0,
+            error: Some(error),
+        }
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let rows = match self.total {
+            Some(total) => format!("{}/{}", words::number(self.done), words::number(total)),
+            None if self.done > 0 => words::number(self.done),
+            None => String::new(),
+        };
+        let percent = self.total.and_then(|total| words::percent(self.done, total));
+        let left = self.seconds_left.map(|seconds| words::duration(std::time::Duration::from_secs(seconds)));
+        vec![
+            clean(self.collection),
+            self.state.to_owned(),
+            clean(self.phase),
+            rows,
+            percent.map(|percent| format!("{percent} %")).unwrap_or_default(),
+            self.rate.map(|rate| format!("{}/s", words::number(rate))).unwrap_or_default(),
+            left.unwrap_or_default(),
+            if self.retries > 0 { words::number(self.retries) } else { String::new() },
+        ]
+    }
+}
+
+/// Rows a second since the last process took the job up; rows of earlier ones do not count.
+fn rate(job: &Job, now: jiff::Timestamp) -> Option<u64> {
+    let seconds = now.duration_since(job.attempted?).as_secs_f64();
+    let rows = job.rows_done().saturating_sub(job.rows_before_attempt);
+    (seconds >= 1.0 && rows > 0).then(|| (rows as f64 / seconds).round() as u64)
+}
+
+/// Headings of the columns.
+const COLUMNS: [&str; 8] = ["COLLECTION", "STATE", "PHASE", "ROWS", "DONE", "RATE", "LEFT", "RETRIES"];
+
+/// Entries run by run, the run that began last at the end, where it is seen.
+fn by_run<'a>(entries: &'a [StatusEntry], now: jiff::Timestamp) -> Vec<(Option<&'a Job>, Vec<Shown<'a>>)> {
+    let mut groups: Vec<(Option<&Job>, Vec<Shown<'_>>)> = Vec::new();
+    for entry in entries {
+        let job = entry.job.as_ref().ok();
+        let shown = Shown::new(entry, now);
+        match groups.iter_mut().find(|(first, _)| first.map(|job| &job.header.run) == job.map(|job| &job.header.run)) {
+            Some((first, group)) => {
+                if job.map(|job| job.header.started) < first.map(|first| first.header.started) {
+                    *first = job;
+                }
+                group.push(shown);
+            }
+            None => groups.push((job, vec![shown])),
+        }
+    }
+    groups.sort_by_key(|(job, _)| job.map(|job| job.header.started));
+    groups
+}
+
+fn heading(job: Option<&Job>) -> String {
+    match job {
+        Some(job) => format!(
+            "Run {}: plan {} ({}), started {}",
+            clean(&job.header.run),
+            clean(&job.header.plan),
+            clean(&job.header.plan_file),
+            job.header.started.strftime("%Y-%m-%d %H:%M:%S UTC")
+        ),
+        None => "State that cannot be read".to_owned(),
+    }
+}
+
+fn summary(entries: &[StatusEntry], now: jiff::Timestamp) -> String {
+    let shown: Vec<Shown<'_>> = entries.iter().map(|entry| Shown::new(entry, now)).collect();
+    let parts: Vec<String> = ["PENDING", "IN_PROGRESS", "SUCCESSFUL", "FAILED", "CANCELED", "UNKNOWN"]
+        .iter()
+        .map(|state| (state, shown.iter().filter(|shown| shown.state == *state).count()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    format!("{}: {}", super::count(entries.len(), "collection"), parts.join(", "))
+}
+
+/// The state for a terminal.
+pub fn text(entries: &[StatusEntry], now: jiff::Timestamp, style: Style) -> String {
+    if entries.is_empty() {
+        return format!("{EMPTY}\n");
+    }
+    let mut text = String::new();
+    for (job, group) in by_run(entries, now) {
+        for line in wrap(&heading(job), style.width) {
+            text.push_str(&format!("{}\n", paint(style, Tone::Loud, &line)));
+        }
+        text.push_str(&table(&group, style));
+        text.push('\n');
+    }
+    text.push_str(&format!("{}\n", summary(entries, now)));
+    text
+}
+
+/// A table without the columns that nobody has something for.
+fn table(group: &[Shown<'_>], style: Style) -> String {
+    let rows: Vec<Vec<String>> = group.iter().map(Shown::cells).collect();
+    let used: Vec<bool> = (0..COLUMNS.len()).map(|column| rows.iter().any(|row| !row[column].is_empty())).collect();
+    let only_used = |row: Vec<String>| -> Vec<String> {
+        row.into_iter().zip(&used).filter(|(_, used)| **used).map(|(cell, _)| cell).collect()
+    };
+    let mut cells = vec![only_used(COLUMNS.map(str::to_owned).to_vec())];
+    cells.extend(rows.into_iter().map(only_used));
+    let mut text = String::new();
+    for (number, lines) in columns(&cells, style.width.saturating_sub(2)).into_iter().enumerate() {
+        let shown = number.checked_sub(1).and_then(|at| group.get(at));
+        for line in lines {
+            let tone = if number == 0 { Tone::Quiet } else { Tone::Plain };
+            let mut line = paint(style, tone, &line);
+            if let Some(shown) = shown {
+                // The state's word stands alone between spaces, so it can be coloured in the finished line.
+                let word = format!("  {}", shown.state);
+                line = line.replacen(&word, &format!("  {}", paint(style, shown.tone, shown.state)), 1);
+            }
+            text.push_str(&format!("  {line}\n"));
+        }
+        if let Some(error) = shown.and_then(|shown| shown.error) {
+            for line in wrap(&format!("error: {}", clean(error)), style.width.saturating_sub(4)) {
+                text.push_str(&format!("    {}\n", paint(style, Tone::Bad, &line)));
+            }
+        }
+    }
+    text
+}
+
+/// The state in Markdown.
+pub fn markdown(entries: &[StatusEntry], now: jiff::Timestamp) -> String {
+    if entries.is_empty() {
+        return format!("{MARKER}{EMPTY}\n");
+    }
+    let mut text = format!("{MARKER}**{}**\n\n", summary(entries, now));
+    text.push_str("| run | collection | state | phase | rows | done | rate | left | retries | error |\n");
+    text.push_str("|---|---|---|---|--:|--:|--:|--:|--:|---|\n");
+    let (mut ranked, mut lines) = (Vec::new(), Vec::new());
+    for shown in by_run(entries, now).into_iter().flat_map(|(_, group)| group) {
+        let mut cells = shown.cells();
+        cells[0] = markup::code(shown.collection);
+        let run = if shown.run.is_empty() { String::new() } else { markup::code(shown.run) };
+        let error = shown.error.map(markup::code).unwrap_or_default();
+        let line = format!("| {run} | {} | {error} |\n", cells.join(" | "));
+        ranked.push((u8::from(shown.state == "SUCCESSFUL"), line.len()));
+        lines.push(line);
+    }
+    let taken = markup::fitting(&ranked, MOST_BYTES.saturating_sub(text.len() + 200));
+    text.extend(lines.into_iter().zip(&taken).filter(|(_, taken)| **taken).map(|(line, _)| line));
+    text.push('\n');
+    text.push_str(&markup::more(&taken, "collection"));
+    text
+}
+
+/// The state as one JSON document.
+pub fn json(entries: &[StatusEntry], now: jiff::Timestamp) -> Value {
+    let jobs: Vec<Value> = entries.iter().map(|entry| json_one(entry, now)).collect();
+    value!({ "format_version": values::FORMAT_VERSION, "jobs": jobs })
+}
+
+fn json_one(entry: &StatusEntry, now: jiff::Timestamp) -> Value {
+    let shown = Shown::new(entry, now);
+    let header = entry.job.as_ref().ok().map(|job| &job.header);
+    value!({
+        "id": entry.id,
+        "run": header.map(|header| &header.run),
+        "plan": header.map(|header| &header.plan),
+        "plan_file": header.map(|header| &header.plan_file),
+        "address": header.map(|header| &header.address),
+        "source": header.map(|header| value!({ "uri": header.source_uri, "collection": header.source })),
+        "target": header.map(|header| value!({ "uri": header.target_uri, "collection": header.target })),
+        "state": shown.state,
+        "phase": shown.phase,
+        "running": entry.running,
+        "rows_done": shown.done,
+        "rows_total": shown.total,
+        "percent_done": shown.total.and_then(|total| words::percent(shown.done, total)),
+        "rows_per_second": shown.rate,
+        "seconds_left": shown.seconds_left,
+        "retries": shown.retries,
+        "attempts": entry.job.as_ref().ok().map(|job| job.attempts),
+        "started": header.map(|header| header.started),
+        "touched": entry.job.as_ref().ok().map(|job| job.touched),
+        "error": shown.error,
+    })
+}
