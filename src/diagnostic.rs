@@ -5,7 +5,7 @@ mod codes;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-pub use codes::{Code, CodeInfo};
+pub use codes::Code;
 
 /// A file's name and text, shared by every span that points into it.
 #[derive(Debug)]
@@ -172,13 +172,6 @@ impl Diagnostic {
     #[must_use]
     pub fn at(mut self, span: Span) -> Self {
         self.span = Some(span);
-        self
-    }
-
-    /// The same, naming what it concerns.
-    #[must_use]
-    pub fn about(mut self, address: impl Into<String>) -> Self {
-        self.address = Some(address.into());
         self
     }
 

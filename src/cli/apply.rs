@@ -6,7 +6,9 @@ use clap::Args;
 
 use super::exit_code::ExitCode;
 use super::{Context, Output, plan, printer, session};
+use crate::diff::Work;
 use crate::flow::{self, Depth, View};
+use crate::render::progress::Expected;
 use crate::render::{changes, reports};
 use crate::run::{JobError, Report};
 
@@ -47,7 +49,10 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
             return ExitCode::Failure;
         }
         let stop = session::stop_on_signals(context);
-        let progress = session::progress(context);
+        let working = view.changes.entries.iter().filter(|entry| entry.work != Work::None);
+        let expected =
+            Expected { collections: working.clone().count(), rows: working.map(|entry| entry.rows_to_copy).sum() };
+        let progress = session::progress(context, expected);
         let reports = flow::apply(&mut view, &flow::new_run(), &progress, &stop).await;
         progress.finish();
         if let Err(code) = report(&view, &reports, context) {

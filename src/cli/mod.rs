@@ -2,10 +2,12 @@
 
 mod apply;
 pub mod exit_code;
+mod explain;
 mod guard;
 mod logging;
 mod plan;
 pub mod printer;
+mod schema;
 mod session;
 mod status;
 mod validate;
@@ -91,6 +93,8 @@ enum Command {
     Apply(apply::ApplyArgs),
     Verify(verify::VerifyArgs),
     Status(status::StatusArgs),
+    Explain(explain::ExplainArgs),
+    Schema(schema::SchemaArgs),
 }
 
 /// What a command needs besides its own arguments.
@@ -138,6 +142,8 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Apply(arguments) => apply::run(arguments, &context),
         Command::Verify(arguments) => verify::run(arguments, &context),
         Command::Status(arguments) => status::run(arguments, &context),
+        Command::Explain(arguments) => explain::run(arguments, &context),
+        Command::Schema(arguments) => schema::run(arguments, &context),
     }
 }
 

@@ -70,9 +70,9 @@ pub(super) fn log_writer() -> impl io::Write {
     io::stderr()
 }
 
-/// Where progress goes: stderr, and whether somebody sees it.
-pub(super) fn progress_writer() -> (Box<dyn io::Write + Send>, bool) {
-    (Box::new(io::stderr()), io::stderr().is_terminal())
+/// Whether somebody looks at stderr.
+pub(super) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
 }
 
 /// One line that the user typed, or none at the end of the input.

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::exit_code::ExitCode;
-use super::{Context, LogFormat, Output, printer};
+use super::{Context, LogFormat, printer};
 use crate::cluster::{ClusterError, ErrorKind};
 use crate::diagnostic::Diagnostic;
 use crate::flow::FlowError;
 use crate::plan::{self, Loaded};
 use crate::render::diagnostics;
-use crate::render::progress::{Mode, Progress};
+use crate::render::progress::{Expected, Mode, Progress};
 use crate::run::JobError;
 use crate::state::StateError;
 
@@ -110,15 +110,14 @@ pub(super) fn document(value: &serde_json::Value) -> String {
 }
 
 /// Progress as the global flags and the terminal want it.
-pub(super) fn progress(context: &Context) -> Progress {
-    let (writer, terminal) = printer::progress_writer();
+pub(super) fn progress(context: &Context, expected: Expected) -> Progress {
     let mode = match context.log_format {
         LogFormat::Json => Mode::Json,
         _ if context.printer.is_quiet() => Mode::Hidden,
-        LogFormat::Text if terminal && !context.logs && context.output == Output::Text => Mode::Bars,
+        LogFormat::Text if printer::stderr_is_terminal() && !context.logs => Mode::Bars,
         LogFormat::Text => Mode::Lines,
     };
-    Progress::new(mode, writer)
+    Progress::new(mode, expected)
 }
 
 /// Turns signals into a request to stop. The second one ends the process at once: that is as safe as a power cut, which the

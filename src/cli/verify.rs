@@ -8,6 +8,7 @@ use super::exit_code::ExitCode;
 use super::{Context, Output, session};
 use crate::flow::{self, Depth};
 use crate::plan::resolved::Verify;
+use crate::render::progress::Expected;
 use crate::render::verification;
 
 /// Compares source and target again, by the plan, and lists the keys that differ.
@@ -47,7 +48,8 @@ pub(super) fn run(arguments: &VerifyArgs, context: &Context) -> ExitCode {
             Err(error) => return session::say_flow_error(&error, context),
         };
         session::say_warnings(&view.warnings, context);
-        let progress = session::progress(context);
+        let expected = Expected { collections: view.changes.entries.len(), rows: 0 };
+        let progress = session::progress(context, expected);
         let verified = flow::verify(&view, level, &progress).await;
         progress.finish();
         let text = match context.output {

@@ -82,9 +82,6 @@ pub trait ReadSide: Send + Sync {
     /// What the server can hold.
     fn capabilities(&self) -> &Capabilities;
 
-    /// Where it is, for messages: scheme, host and port.
-    fn uri(&self) -> &str;
-
     /// Names of the databases; none where the server will not list them.
     async fn databases(&self) -> Result<Option<Vec<String>>>;
 

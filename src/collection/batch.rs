@@ -99,11 +99,6 @@ impl RowBatch {
         self.record.num_rows()
     }
 
-    /// The columns as Arrow holds them.
-    pub fn record(&self) -> &RecordBatch {
-        &self.record
-    }
-
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&ArrayRef> {
         self.record.column_by_name(name)

@@ -51,6 +51,4 @@ pub struct Capabilities {
     pub no_auto_index: BTreeSet<DataType>,
     /// Whether an array of text needs `max_length` for its elements.
     pub array_text_needs_length: bool,
-    /// Whether it can keep two rows of one key; one that cannot has no duplicates to look for.
-    pub keeps_duplicates: bool,
 }

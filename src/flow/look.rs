@@ -16,7 +16,7 @@ use crate::mapping::{self, Mapping};
 use crate::plan::Loaded;
 use crate::plan::resolved::{Endpoint, Migration, OnExisting, Select, Settings, Verify};
 use crate::run::{Census, JobError, Observer, Pace, Side, Sides, Silent, census, compare_all, scans};
-use crate::state::{Job, JobId, Progress, Store};
+use crate::state::{Job, JobId, Store};
 
 /// Collections that are looked at at once.
 const AT_ONCE: usize = 8;
@@ -335,7 +335,7 @@ async fn row_diff(seen: &Seen, mapping: &Mapping, census: &Census, sides: &Sides
 
 /// What the state remembers, as far as a decision needs it.
 fn remembered(job: &Job) -> Prior {
-    let done = job.progress.iter().filter(|progress| matches!(progress, Progress::Done { .. })).count();
+    let done = job.splits_done();
     Prior {
         run: job.header.run.clone(),
         plan_hash: job.header.plan_hash.clone(),

@@ -31,8 +31,8 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 pub use resolved::ResolvedPlan;
-pub use schema::{PLAN_SCHEMA, generate_plan_schema};
-pub use settings::{SETTINGS_FILE, Settings};
+pub use schema::PLAN_SCHEMA;
+pub use settings::Settings;
 
 use crate::diagnostic::{Code, Diagnostic, SourceText, Span};
 use model::PlanFile;

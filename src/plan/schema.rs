@@ -38,6 +38,7 @@ impl Compiled {
 }
 
 /// Makes the schema of plan files from the types.
+#[cfg(test)]
 pub fn generate_plan_schema() -> Value {
     generate::<PlanFile>(
         "vecferry plan",

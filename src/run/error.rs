@@ -1,6 +1,6 @@
 //! Why a job ended before its end.
 
-use crate::cluster::{ClusterError, ErrorKind};
+use crate::cluster::ClusterError;
 use crate::collection::BatchError;
 use crate::diff::RowDiff;
 use crate::state::StateError;
@@ -83,10 +83,5 @@ impl JobError {
             Self::Interrupted | Self::Moving(_) => true,
             _ => false,
         }
-    }
-
-    /// Whether credentials were refused.
-    pub fn is_denied(&self) -> bool {
-        matches!(self, Self::Cluster(error) if error.kind == ErrorKind::Denied)
     }
 }

@@ -109,11 +109,6 @@ impl Store {
         Self { root: root.to_owned() }
     }
 
-    /// The folder.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     fn journal_path(&self, id: &JobId) -> PathBuf {
         self.root.join("jobs").join(format!("{}.journal", id.0))
     }

@@ -69,7 +69,6 @@ pub fn of(version: Version) -> Capabilities {
             load_needs_index: false,
             no_auto_index: BTreeSet::from([SparseFloatVector]),
             array_text_needs_length: false,
-            keeps_duplicates: false,
         };
     }
     types.insert(BinaryVector);
@@ -108,7 +107,6 @@ pub fn of(version: Version) -> Capabilities {
         // 2.3.5 accepts it and then waits for ever for an index that no node builds.
         no_auto_index: if version.milvus_since(2, 4, 0) { BTreeSet::new() } else { BTreeSet::from([Float16Vector]) },
         array_text_needs_length: true,
-        keeps_duplicates: true,
     }
 }
 

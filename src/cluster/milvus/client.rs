@@ -81,11 +81,6 @@ impl Client {
         Ok(Self { stub, uri: endpoint.uri.clone() })
     }
 
-    /// Scheme, host and port.
-    pub fn uri(&self) -> &str {
-        &self.uri
-    }
-
     /// The stub; cloning it is cheap, all clones share the connection.
     pub fn stub(&self) -> Stub {
         self.stub.clone()

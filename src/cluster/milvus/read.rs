@@ -211,10 +211,6 @@ impl ReadSide for Milvus {
         &self.capabilities
     }
 
-    fn uri(&self) -> &str {
-        self.client.uri()
-    }
-
     async fn databases(&self) -> Result<Option<Vec<String>>> {
         let answer = self
             .client
