@@ -6,7 +6,7 @@ use crate::diff::{Difference, DifferenceKind, RowDiff};
 
 /// What the signs mean, for whoever sees them for the first time.
 pub(super) const LEGEND: &str =
-    "Signs: + missing on the target   * differs   - only on the target   2 more than once on the target";
+    "Signs: + missing on the target, * differs, - only on the target, 2 more than once on the target";
 
 /// Rows that differ, in words: `3 missing, 1 differing`. Kinds without rows are left out.
 pub(super) fn counts(diff: &RowDiff) -> String {
@@ -23,7 +23,8 @@ pub(super) fn counts(diff: &RowDiff) -> String {
     if parts.is_empty() { "no differences".to_owned() } else { parts.join(", ") }
 }
 
-/// The keys that are known, at most `most` of them, one a line, and how many rows more there are.
+/// The keys that are known, at most `most` of them, one a line, and how many rows more there are. Nothing where no key is
+/// known: the counts have been said.
 pub(super) fn list(diff: &RowDiff, most: usize, indent: usize, style: Style) -> String {
     let mut text = String::new();
     let margin = " ".repeat(indent);
@@ -36,7 +37,7 @@ pub(super) fn list(diff: &RowDiff, most: usize, indent: usize, style: Style) -> 
         }
     }
     let more = more(diff, most);
-    if more > 0 {
+    if more > 0 && !text.is_empty() {
         text.push_str(&format!("{margin}… and {} more\n", words::number(more)));
     }
     text
@@ -54,11 +55,11 @@ fn sign(kind: DifferenceKind) -> (&'static str, Tone) {
 fn described(difference: &Difference) -> String {
     let mut text = clean(&difference.key.to_string());
     if let Some(partition) = &difference.partition {
-        text.push_str(&format!("  in partition {}", clean(partition)));
+        text.push_str(&format!(" in partition {}", clean(partition)));
     }
     if !difference.fields.is_empty() {
         let fields: Vec<String> = difference.fields.iter().map(|field| clean(field)).collect();
-        text.push_str(&format!("  in {}", fields.join(", ")));
+        text.push_str(&format!(" in {}", fields.join(", ")));
     }
     text
 }

@@ -13,14 +13,15 @@ pub(super) const MOST_BYTES: usize = 65_000;
 /// or HTML could take for its own is written as a character reference, which never makes structure.
 pub(super) fn code(name: &str) -> String {
     let name = clean(name);
-    let is_plain = |c: char| c.is_alphanumeric() || " _.-:/,()=+%".contains(c);
+    let is_plain = |c: char| c.is_alphanumeric() || " _.-:;/,()=+%'".contains(c);
     if !name.is_empty() && !name.starts_with(' ') && !name.ends_with(' ') && name.chars().all(is_plain) {
         return format!("`{name}`");
     }
     format!("<code>{}</code>", referenced(&name))
 }
 
-fn referenced(text: &str) -> String {
+/// Text in which nothing is left that Markdown or HTML could take for its own.
+pub(super) fn referenced(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_ascii_punctuation() && !".,-/()=+%".contains(character) {
@@ -81,10 +82,13 @@ pub(super) fn fitting(pieces: &[(u8, usize)], most: usize) -> Vec<bool> {
     taken
 }
 
-/// How many of the pieces are left out, where any are.
+/// How many of the pieces are left out, where any are. `noun` says what one of them is.
 pub(super) fn more(taken: &[bool], noun: &str) -> String {
     let left = taken.iter().filter(|taken| !**taken).count();
-    if left == 0 { String::new() } else { format!("… and {left} more of: {noun}. The text output has them all.\n\n") }
+    if left == 0 {
+        return String::new();
+    }
+    format!("… and {}; the text output has everything.\n\n", super::count(left, &format!("more {noun}")))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 pub mod changes;
 pub mod diagnostics;
 mod differences;
+#[cfg(test)]
+mod fixtures;
 mod markup;
 pub mod progress;
 pub mod reports;

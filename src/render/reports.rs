@@ -15,7 +15,8 @@ const MARGIN: usize = 12;
 /// How text in a comment is set.
 const COMMENT: Style = Style { color: false, width: 100 };
 /// What to do where not all is done.
-const NEXT: &str = "Next: see to the reasons above, then run the same command again. It goes on where it stopped; what is done stays done.";
+const NEXT: &str = "Next: see to the reasons given, then run the same command again. \
+                    It goes on where it stopped; what is done stays done.";
 
 /// How a collection ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,10 @@ fn summary(reports: &[Report], blocked: &[&Entry]) -> String {
     )
 }
 
+fn is_incomplete(reports: &[Report], blocked: &[&Entry]) -> bool {
+    !blocked.is_empty() || count(reports, Ending::Successful) < reports.len()
+}
+
 /// The page for a terminal: what went well first, what failed last, where it is seen.
 pub fn text(reports: &[Report], blocked: &[&Entry], style: Style) -> String {
     let mut text = String::new();
@@ -83,12 +88,12 @@ pub fn text(reports: &[Report], blocked: &[&Entry], style: Style) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
-    if !blocked.is_empty() || count(reports, Ending::Successful) < reports.len() {
+    if is_incomplete(reports, blocked) {
         for line in wrap(NEXT, style.width) {
             text.push_str(&format!("{line}\n"));
         }
     }
-    text.push_str(&format!("{}\n", paint(style, Tone::Loud, &summary(reports, blocked))));
+    text.push_str(&format!("{}\n", summary(reports, blocked)));
     text
 }
 
@@ -180,8 +185,10 @@ pub fn markdown(reports: &[Report], blocked: &[&Entry]) -> String {
     for report in reports {
         let ending = Ending::of(report);
         let figures = match &report.result {
-            Ok(success) => format!("{} | {}", words::number(success.rows), words::number(success.written)),
-            Err(_) => " | ".to_owned(),
+            Ok(success) if report.work != Work::Touch => {
+                format!("{} | {}", words::number(success.rows), words::number(success.written))
+            }
+            Ok(_) | Err(_) => " | ".to_owned(),
         };
         let took = words::duration(report.took);
         let line = format!("| {} | {} | {figures} | {took} |\n", markup::code(&report.address), ending.word());
@@ -193,6 +200,9 @@ pub fn markdown(reports: &[Report], blocked: &[&Entry]) -> String {
         lines.push((u8::from(ending == Ending::Successful), line, told));
     }
     let mut text = format!("{MARKER}**{}**\n\n", summary(reports, blocked));
+    if is_incomplete(reports, blocked) {
+        text.push_str(&format!("{NEXT}\n\n"));
+    }
     let sizes: Vec<(u8, usize)> = lines.iter().map(|(rank, line, _)| (*rank, line.len())).collect();
     let taken = markup::fitting(&sizes, MOST_BYTES / 3);
     text.push_str("| collection | state | rows verified | rows written | time |\n|---|---|--:|--:|--:|\n");
@@ -250,4 +260,78 @@ fn json_one(report: &Report) -> Value {
         "difference": difference,
         "error": error.map(values::error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::fixtures::{NARROW, NASTY, assert_sound, changes, row_diff};
+    use super::*;
+    use crate::cluster::{ClusterError, ErrorKind};
+
+    fn report(name: &str, work: Work, result: Result<Success, JobError>) -> Report {
+        Report { address: format!("kb.main.{name}"), work, result, took: Duration::from_millis(83_200) }
+    }
+
+    fn failed(message: &str) -> JobError {
+        JobError::Cluster(ClusterError {
+            kind: ErrorKind::Unreachable,
+            uri: "http://127.0.0.1:19531".into(),
+            action: "insert into main.users".into(),
+            message: message.to_owned(),
+            code: None,
+        })
+    }
+
+    fn all() -> Vec<Report> {
+        let plain = Success { rows: 1_234_567, written: 1_234_567, ..Success::default() };
+        let peculiar = Success { rows: 100, written: 90, doubled: 1, extra: 3, mended: 2 };
+        vec![
+            report("users", Work::Fill, Err(failed("connection refused"))),
+            report("articles", Work::Fill, Ok(plain)),
+            report("tags", Work::Touch, Ok(Success::default())),
+            report("events", Work::Converge, Ok(peculiar)),
+            report("pages", Work::Resume, Err(JobError::Interrupted)),
+            report("notes", Work::Fill, Err(JobError::Different(Box::new(row_diff())))),
+        ]
+    }
+
+    fn blocked() -> Entry {
+        changes().entries.remove(6)
+    }
+
+    #[test]
+    fn text_for_people() {
+        insta::assert_snapshot!(text(&all(), &[&blocked()], NARROW));
+    }
+
+    #[test]
+    fn markdown_for_a_change_request() {
+        let markdown = markdown(&all(), &[&blocked()]);
+        assert_sound(&markdown);
+        insta::assert_snapshot!(markdown);
+    }
+
+    #[test]
+    fn json_for_machines() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json(&all(), &[&blocked()])).expect("json"));
+    }
+
+    #[test]
+    fn the_last_line_is_the_summary() {
+        let last =
+            |reports: &[Report], blocked: &[&Entry]| text(reports, blocked, NARROW).lines().last().map(str::to_owned);
+        let line = "Apply complete: 3 successful, 2 failed, 1 canceled, 1 blocked.";
+        assert_eq!(last(&all(), &[&blocked()]).as_deref(), Some(line));
+        let line = "Apply complete: 0 successful, 0 failed, 0 canceled, 0 blocked.";
+        assert_eq!(last(&[], &[]).as_deref(), Some(line));
+    }
+
+    #[test]
+    fn names_from_outside_stay_in_their_place() {
+        let all: Vec<_> = (0..500).map(|_| report(NASTY, Work::Fill, Err(failed(NASTY)))).collect();
+        assert_sound(&markdown(&all, &[]));
+        assert!(!text(&all, &[], NARROW).contains(|c: char| c.is_control() && c != '\n'));
+    }
 }

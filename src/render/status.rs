@@ -99,7 +99,7 @@ impl<'a> Shown<'a> {
             None => String::new(),
         };
         let percent = self.total.and_then(|total| words::percent(self.done, total));
-        let left = self.seconds_left.map(|seconds| words::duration(std::time::Duration::from_secs(seconds)));
+        let left = self.seconds_left.map(words::seconds);
         vec![
             clean(self.collection),
             self.state.to_owned(),
@@ -108,7 +108,6 @@ impl<'a> Shown<'a> {
             percent.map(|percent| format!("{percent} %")).unwrap_or_default(),
             self.rate.map(|rate| format!("{}/s", words::number(rate))).unwrap_or_default(),
             left.unwrap_or_default(),
-            if self.retries > 0 { words::number(self.retries) } else { String::new() },
         ]
     }
 }
@@ -121,7 +120,7 @@ fn rate(job: &Job, now: jiff::Timestamp) -> Option<u64> {
 }
 
 /// Headings of the columns.
-const COLUMNS: [&str; 8] = ["COLLECTION", "STATE", "PHASE", "ROWS", "DONE", "RATE", "LEFT", "RETRIES"];
+const COLUMNS: [&str; 7] = ["COLLECTION", "STATE", "PHASE", "ROWS", "DONE", "RATE", "LEFT"];
 
 /// Entries run by run, the run that began last at the end, where it is seen.
 fn by_run<'a>(entries: &'a [StatusEntry], now: jiff::Timestamp) -> Vec<(Option<&'a Job>, Vec<Shown<'a>>)> {
@@ -180,11 +179,14 @@ pub fn text(entries: &[StatusEntry], now: jiff::Timestamp, style: Style) -> Stri
         text.push_str(&table(&group, style));
         text.push('\n');
     }
-    text.push_str(&format!("{}\n", summary(entries, now)));
+    for line in wrap(&summary(entries, now), style.width) {
+        text.push_str(&format!("{line}\n"));
+    }
     text
 }
 
-/// A table without the columns that nobody has something for.
+/// A table without the columns that nobody has something for. Where it would be too wide, each collection has a line of
+/// its own above its figures, because figures that are broken over two lines cannot be read.
 fn table(group: &[Shown<'_>], style: Style) -> String {
     let rows: Vec<Vec<String>> = group.iter().map(Shown::cells).collect();
     let used: Vec<bool> = (0..COLUMNS.len()).map(|column| rows.iter().any(|row| !row[column].is_empty())).collect();
@@ -193,23 +195,38 @@ fn table(group: &[Shown<'_>], style: Style) -> String {
     };
     let mut cells = vec![only_used(COLUMNS.map(str::to_owned).to_vec())];
     cells.extend(rows.into_iter().map(only_used));
+    let stacked = !words::fits(&cells, style.width.saturating_sub(2));
+    let names: Vec<String> = if stacked { cells.iter_mut().map(|row| row.remove(0)).collect() } else { Vec::new() };
+    let indent = if stacked { 4 } else { 2 };
+    let mut set = columns(&cells, style.width.saturating_sub(indent)).into_iter();
     let mut text = String::new();
-    for (number, lines) in columns(&cells, style.width.saturating_sub(2)).into_iter().enumerate() {
-        let shown = number.checked_sub(1).and_then(|at| group.get(at));
-        for line in lines {
-            let tone = if number == 0 { Tone::Quiet } else { Tone::Plain };
-            let mut line = paint(style, tone, &line);
-            if let Some(shown) = shown {
-                // The state's word stands alone between spaces, so it can be coloured in the finished line.
-                let word = format!("  {}", shown.state);
-                line = line.replacen(&word, &format!("  {}", paint(style, shown.tone, shown.state)), 1);
-            }
-            text.push_str(&format!("  {line}\n"));
+    for line in set.next().unwrap_or_default() {
+        text.push_str(&format!("{}{}\n", " ".repeat(indent), paint(style, Tone::Quiet, &line)));
+    }
+    for (number, (shown, lines)) in group.iter().zip(set).enumerate() {
+        // The first of the names is the heading of their column.
+        if let Some(name) = names.get(number + 1) {
+            text.extend(wrap(name, style.width.saturating_sub(2)).iter().map(|line| format!("  {line}\n")));
         }
-        if let Some(error) = shown.and_then(|shown| shown.error) {
-            for line in wrap(&format!("error: {}", clean(error)), style.width.saturating_sub(4)) {
-                text.push_str(&format!("    {}\n", paint(style, Tone::Bad, &line)));
+        for line in lines {
+            // The state stands alone between spaces, so it can be coloured in the finished line.
+            let word = format!(" {} ", shown.state);
+            let line = format!("{}{line} ", " ".repeat(indent));
+            let line = line.replacen(&word, &format!(" {} ", paint(style, shown.tone, shown.state)), 1);
+            text.push_str(&format!("{}\n", line.trim_end()));
+        }
+        let mut say = |line: &str, tone: Tone| {
+            for line in wrap(line, style.width.saturating_sub(6)) {
+                text.push_str(&format!("      {}\n", paint(style, tone, &line)));
             }
+        };
+        match shown.retries {
+            0 => {}
+            1 => say("1 request was repeated", Tone::Careful),
+            retries => say(&format!("{} requests were repeated", words::number(retries)), Tone::Careful),
+        }
+        if let Some(error) = shown.error {
+            say(&format!("error: {}", clean(error)), Tone::Bad);
         }
     }
     text
@@ -227,9 +244,11 @@ pub fn markdown(entries: &[StatusEntry], now: jiff::Timestamp) -> String {
     for shown in by_run(entries, now).into_iter().flat_map(|(_, group)| group) {
         let mut cells = shown.cells();
         cells[0] = markup::code(shown.collection);
+        cells[2] = markup::referenced(&cells[2]);
         let run = if shown.run.is_empty() { String::new() } else { markup::code(shown.run) };
         let error = shown.error.map(markup::code).unwrap_or_default();
-        let line = format!("| {run} | {} | {error} |\n", cells.join(" | "));
+        let retries = if shown.retries > 0 { words::number(shown.retries) } else { String::new() };
+        let line = format!("| {run} | {} | {retries} | {error} |\n", cells.join(" | "));
         ranked.push((u8::from(shown.state == "SUCCESSFUL"), line.len()));
         lines.push(line);
     }
@@ -271,4 +290,130 @@ fn json_one(entry: &StatusEntry, now: jiff::Timestamp) -> Value {
         "touched": entry.job.as_ref().ok().map(|job| job.touched),
         "error": shown.error,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{NARROW, NASTY, WIDE, assert_sound};
+    use super::*;
+    use crate::collection::{Fingerprint, KeyRange};
+    use crate::state::{FORMAT, Header, Record, Split};
+
+    fn at(second: i64) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(1_780_000_000 + second).expect("a time")
+    }
+
+    fn job(run: &str, name: &str, started: i64, records: &[Record]) -> Job {
+        let mut job = Job::new(Header {
+            format: FORMAT,
+            tool: "0.1.0".into(),
+            run: run.into(),
+            plan: "knowledge-base".into(),
+            plan_file: "plans/kb.yaml".into(),
+            address: format!("kb.main.{name}"),
+            plan_hash: "p1".into(),
+            source_uri: "http://127.0.0.1:19530".into(),
+            source: format!("default.{name}"),
+            target_uri: "http://127.0.0.1:19531".into(),
+            target: format!("main.{name}"),
+            source_id: 1,
+            converging: false,
+            row_bytes: 400,
+            started: at(started),
+        });
+        for record in records {
+            job.apply(record).expect("a record that fits");
+        }
+        job
+    }
+
+    fn splits() -> Record {
+        let split = Split { partition: None, range: KeyRange::ALL, rows: 250_000 };
+        Record::Splits { list: vec![split; 4] }
+    }
+
+    fn attempt(second: i64) -> Record {
+        Record::Attempt { pid: 1, at: at(second) }
+    }
+
+    fn done(split: usize) -> Record {
+        let fingerprint = Fingerprint { rows: 250_000, sum: 1 };
+        Record::Done { split, fingerprint, doubled: 0, written: 250_000, at: at(100) }
+    }
+
+    fn phase(name: &str) -> Record {
+        Record::Phase { name: name.into(), at: at(100) }
+    }
+
+    fn ended(outcome: Outcome, rows: u64, error: Option<&str>) -> Record {
+        Record::Ended { outcome, rows, error: error.map(str::to_owned), at: at(200) }
+    }
+
+    fn entry(id: &str, job: Result<Job, String>, running: bool) -> StatusEntry {
+        StatusEntry { id: id.into(), job, running }
+    }
+
+    fn all() -> Vec<StatusEntry> {
+        let retried = Record::Retried { reason: "timeout".into() };
+        let active = [attempt(0), splits(), done(0), attempt(100), phase("copying"), retried, done(1)];
+        let good = [attempt(0), splits(), phase("verifying"), ended(Outcome::Successful, 1_000_000, None)];
+        let refused = "http://127.0.0.1:19531: could not insert into main.users: connection refused";
+        let bad = [attempt(0), splits(), done(0), phase("copying"), ended(Outcome::Failed, 0, Some(refused))];
+        let dead = [attempt(0), splits(), done(0), done(1), phase("copying")];
+        vec![
+            entry("a", Ok(job("r2", "articles", 50, &active)), true),
+            entry("b", Ok(job("r2", "events", 51, &[])), true),
+            entry("c", Ok(job("r1", "users", 0, &bad)), false),
+            entry("d", Ok(job("r1", "tags", 1, &good)), false),
+            entry("e", Ok(job("r1", "pages", 2, &dead)), false),
+            entry("f", Ok(job("r1", "logs", 3, &[attempt(0), ended(Outcome::Canceled, 0, None)])), false),
+            entry("main.x-0123", Err("jobs/main.x-0123.journal, line 3: the checksum is wrong".into()), false),
+        ]
+    }
+
+    #[test]
+    fn text_at_80_columns() {
+        let text = text(&all(), at(150), NARROW);
+        assert!(text.lines().all(|line| words::width(line) <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn text_at_200_columns() {
+        insta::assert_snapshot!(text(&all(), at(150), WIDE));
+    }
+
+    #[test]
+    fn markdown_for_a_comment() {
+        let markdown = markdown(&all(), at(150));
+        assert_sound(&markdown);
+        insta::assert_snapshot!(markdown);
+    }
+
+    #[test]
+    fn json_for_machines() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json(&all(), at(150))).expect("json"));
+    }
+
+    /// 250,000 rows in 50 seconds of this attempt; the quarter that an earlier one did says nothing about the rate.
+    #[test]
+    fn the_rate_is_that_of_the_last_attempt() {
+        let all = all();
+        let shown = Shown::new(&all[0], at(150));
+        assert_eq!((shown.done, shown.rate, shown.seconds_left), (500_000, Some(5_000), Some(100)));
+    }
+
+    #[test]
+    fn nothing_yet() {
+        assert_eq!(text(&[], at(0), NARROW), "No runs yet.\n");
+        assert_eq!(json(&[], at(0))["jobs"], value!([]));
+    }
+
+    #[test]
+    fn names_from_outside_stay_in_their_place() {
+        let records = [attempt(0), phase(NASTY), ended(Outcome::Failed, 0, Some(NASTY))];
+        let all: Vec<_> = (0..500).map(|_| entry(NASTY, Ok(job(NASTY, NASTY, 0, &records)), false)).collect();
+        assert_sound(&markdown(&all, at(1)));
+        assert!(!text(&all, at(1), NARROW).contains(|c: char| c.is_control() && c != '\n'));
+    }
 }

@@ -74,7 +74,7 @@ pub fn text(all: &[Verified], style: Style) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
-    text.push_str(&format!("{}\n", paint(style, Tone::Loud, &summary(all))));
+    text.push_str(&format!("{}\n", summary(all)));
     text
 }
 
@@ -143,7 +143,7 @@ pub fn markdown(all: &[Verified]) -> String {
     let sizes: Vec<(u8, usize)> = blocks.iter().map(|block| (0, block.len())).collect();
     let taken = markup::fitting(&sizes, room);
     text.extend(blocks.into_iter().zip(&taken).filter(|(_, taken)| **taken).map(|(block, _)| block));
-    text.push_str(&markup::more(&taken, "list of differences"));
+    text.push_str(&markup::more(&taken, "report"));
     text
 }
 
@@ -192,4 +192,73 @@ fn json_one(verified: &Verified) -> Value {
         "difference": found.map(|found| values::row_diff(&found.diff)),
         "error": verified.result.as_ref().err().map(values::error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{NARROW, NASTY, assert_sound, place, row_diff};
+    use super::*;
+    use crate::diff::RowDiff;
+    use crate::run::JobError;
+
+    fn verified(name: &str, result: Result<Comparison, JobError>) -> Verified {
+        Verified {
+            address: format!("kb.main.{name}"),
+            from: place(19530, "default", name),
+            to: place(19531, "main", name),
+            level: Verify::Full,
+            extra_counts: true,
+            result,
+        }
+    }
+
+    fn all() -> Vec<Verified> {
+        let found = |diff| Comparison { diff, rows: 1_234_567, source_doubled: 3, ranges: (2, 40) };
+        let extra = RowDiff { extra: 4, ..RowDiff::default() };
+        vec![
+            verified("articles", Ok(Comparison { rows: 10, ..Comparison::default() })),
+            Verified { extra_counts: false, level: Verify::Counts, ..verified("events", Ok(found(extra))) },
+            verified("users", Ok(found(row_diff()))),
+            verified("logs", Err(JobError::Moving("default.logs".into()))),
+        ]
+    }
+
+    #[test]
+    fn text_for_people() {
+        insta::assert_snapshot!(text(&all(), NARROW));
+    }
+
+    #[test]
+    fn markdown_for_a_change_request() {
+        let markdown = markdown(&all());
+        assert_sound(&markdown);
+        insta::assert_snapshot!(markdown);
+    }
+
+    #[test]
+    fn json_for_machines() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json(&all())).expect("json"));
+    }
+
+    #[test]
+    fn the_last_line_is_the_summary() {
+        let last = |all: &[Verified]| text(all, NARROW).lines().last().map(str::to_owned);
+        assert_eq!(last(&all()).as_deref(), Some("Verification: 2 identical, 1 different, 1 failed."));
+        assert_eq!(last(&[]).as_deref(), Some("Verification: 0 identical, 0 different, 0 failed."));
+    }
+
+    #[test]
+    fn names_from_outside_stay_in_their_place() {
+        let mut diff = row_diff();
+        diff.examples[1].fields = vec![NASTY.to_owned()];
+        diff.examples[2].partition = Some(NASTY.to_owned());
+        let all: Vec<_> = (0..300)
+            .flat_map(|_| {
+                let found = Comparison { diff: diff.clone(), ..Comparison::default() };
+                [verified(NASTY, Ok(found)), verified(NASTY, Err(JobError::Fenced(NASTY.to_owned())))]
+            })
+            .collect();
+        assert_sound(&markdown(&all));
+        assert!(!text(&all, NARROW).contains(|c: char| c.is_control() && c != '\n'));
+    }
 }

@@ -118,7 +118,11 @@ pub(super) fn duration(time: Duration) -> String {
     if time < Duration::from_millis(9_950) {
         return format!("{:.1} s", time.as_secs_f64());
     }
-    let seconds = (time.as_secs_f64().round()) as u64;
+    seconds(time.as_secs_f64().round() as u64)
+}
+
+/// Whole seconds in their two largest units, for what is not known any better.
+pub(super) fn seconds(seconds: u64) -> String {
     let two = |large: u64, large_unit: &str, small: u64, small_unit: &str| {
         if small == 0 { format!("{large} {large_unit}") } else { format!("{large} {large_unit} {small} {small_unit}") }
     };
@@ -150,12 +154,14 @@ pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
     let room = room.max(NARROWEST);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        if !line.is_empty() && width(&line) + 1 + width(word) > room {
-            lines.push(std::mem::take(&mut line));
-        }
+    // Spaces within a line stay as they are: they may be part of a key.
+    for word in text.split(' ') {
         if !line.is_empty() {
-            line.push(' ');
+            if width(&line) + 1 + width(word) > room {
+                lines.push(std::mem::take(&mut line));
+            } else {
+                line.push(' ');
+            }
         }
         let mut at = width(&line);
         for character in word.chars() {
@@ -177,18 +183,29 @@ pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
 /// Sets rows of cells in columns that are as wide as they need to be. Where there is too little room, the widest columns
 /// give way and their cells are broken. Each row comes back as its lines, without spaces at their ends.
 pub(super) fn columns(table: &[Vec<String>], room: usize) -> Vec<Vec<String>> {
-    let count = table.iter().map(Vec::len).max().unwrap_or_default();
-    let mut widths: Vec<usize> = (0..count)
-        .map(|column| table.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or_default())
-        .collect();
-    let gaps = GAP * count.saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > room {
+    let mut widths = widths(table);
+    while total(&widths) > room {
         let Some(widest) = widths.iter_mut().max_by_key(|width| **width).filter(|width| **width > NARROWEST) else {
             break;
         };
         *widest -= 1;
     }
     table.iter().map(|row| set(row, &widths)).collect()
+}
+
+/// Whether the columns fit without breaking a cell.
+pub(super) fn fits(table: &[Vec<String>], room: usize) -> bool {
+    total(&widths(table)) <= room
+}
+
+fn widths(table: &[Vec<String>]) -> Vec<usize> {
+    let count = table.iter().map(Vec::len).max().unwrap_or_default();
+    let cells = |column| table.iter().filter_map(move |row| row.get(column));
+    (0..count).map(|column| cells(column).map(|cell| width(cell)).max().unwrap_or_default()).collect()
+}
+
+fn total(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
 }
 
 fn set(row: &[String], widths: &[usize]) -> Vec<String> {
@@ -234,11 +251,12 @@ mod tests {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("中文中文中文", 8), ["中文中文", "中文"]);
         assert_eq!(wrap("", 8), [""]);
+        assert_eq!(wrap("a  b", 8), ["a  b"]);
     }
 
     #[test]
     fn the_widest_column_gives_way() {
         let table = vec![vec!["id".to_owned(), "a b c d e f g h i j".to_owned(), "end".to_owned()]];
-        assert_eq!(columns(&table, 20), [["id  a b c d e  end", "    f g h i j"]]);
+        assert_eq!(columns(&table, 20), [["id  a b c d e f  end", "    g h i j"]]);
     }
 }

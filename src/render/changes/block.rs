@@ -1,7 +1,7 @@
 //! One entry of the change set as rows of text, which a terminal and a ```diff block show each in its own way.
 
-use super::super::Style;
 use super::super::words::{self, Tone, clean, columns, paint, wrap};
+use super::super::{Style, count};
 use super::{amount, is_estimated, sign};
 use crate::diff::{Action, Entry, Line, Note, Place, Sign, Work};
 
@@ -94,7 +94,7 @@ fn what(entry: &Entry) -> String {
         Some(format!("nothing to do, {about}{}", words::rows(rows.distinct())))
     };
     match (entry.action, entry.work) {
-        (Action::Create, Work::Resume) => "will be created by the run that was to create it".to_owned(),
+        (Action::Create, Work::Resume) => "will be created; an unfinished run goes on".to_owned(),
         (Action::Create, _) => "will be created".to_owned(),
         (Action::Replace, _) => "will be dropped and made anew".to_owned(),
         (Action::Update, Work::Resume) => "is unfinished and will be completed".to_owned(),
@@ -154,8 +154,8 @@ fn fields(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
         if !alike {
             cells.push(if line.before == line.after { "same".to_owned() } else { side(&line.after) });
         }
-        if let Some(reason) = &line.reason {
-            cells.push(clean(reason));
+        if let (Some(reason), Some(last)) = (&line.reason, cells.last_mut()) {
+            last.push_str(&format!(" ({})", clean(reason)));
         }
         table.push(cells);
     }
@@ -190,9 +190,7 @@ fn others(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
     }
     let hidden = entry.lines.iter().filter(|line| !is_shown(line)).count();
     if hidden > 0 {
-        let verb = if hidden == 1 { "is" } else { "are" };
-        let text = format!("{hidden} more {verb} as wanted already");
-        rows.push(Row::toned(Tone::Quiet, text));
+        rows.push(Row::toned(Tone::Quiet, format!("{} not shown", count(hidden, "unchanged line"))));
     }
 }
 

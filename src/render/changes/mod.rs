@@ -26,7 +26,8 @@ pub fn text(changes: &ChangeSet, style: Style) -> String {
     for entry in &changes.entries {
         let rows = block::rows(entry, style);
         // Entries of one line stand together.
-        if !text.is_empty() && !(folded && rows.len() == 1) {
+        let stands_with_last = folded && rows.len() == 1;
+        if !text.is_empty() && !stands_with_last {
             text.push('\n');
         }
         folded = rows.len() == 1;
@@ -39,12 +40,15 @@ pub fn text(changes: &ChangeSet, style: Style) -> String {
         text.push('\n');
     }
     if let Some(total) = total(changes) {
-        text.push_str(&format!("{total}\n"));
+        for line in words::wrap(&total, style.width) {
+            text.push_str(&format!("{line}\n"));
+        }
     }
     if changes.entries.iter().all(|entry| entry.action == Action::Unchanged) {
         text.push_str(&format!("{NO_CHANGES}\n"));
     }
-    text.push_str(&format!("{}\n", paint(style, Tone::Loud, &changes.summary().to_string())));
+    // Never coloured: a script that looks for it must find it under `--color always` too.
+    text.push_str(&format!("{}\n", changes.summary()));
     text
 }
 
@@ -71,7 +75,9 @@ fn legend(changes: &ChangeSet, style: Style) -> String {
     if parts.is_empty() {
         return String::new();
     }
-    format!("{}\n", paint(style, Tone::Quiet, &format!("Signs: {}", parts.join("   "))))
+    let legend = format!("Signs: {}", parts.join(", "));
+    let lines = words::wrap(&legend, style.width);
+    lines.iter().map(|line| format!("{}\n", paint(style, Tone::Quiet, line))).collect()
 }
 
 /// Sign of an action, and how it is meant.
@@ -107,7 +113,13 @@ fn amount(rows: u64, bytes: u64, about: bool) -> String {
     let about = if about { "about " } else { "" };
     let mut text = format!("{about}{}", words::rows(rows));
     if bytes > 0 {
-        text.push_str(&format!(", about {}, {}", words::bytes(bytes), estimate(bytes)));
+        text.push_str(&format!(", about {}", words::bytes(bytes)));
+        // Below that, what counts is the time that servers take to make, index and load a collection.
+        let seconds = estimated_seconds(bytes);
+        if seconds > 1 {
+            let rate = words::bytes(ASSUMED_BYTES_PER_SECOND);
+            text.push_str(&format!(", about {} at {rate}/s", words::seconds(seconds)));
+        }
     }
     text
 }
@@ -117,10 +129,5 @@ fn estimated_seconds(bytes: u64) -> u64 {
     bytes.div_ceil(ASSUMED_BYTES_PER_SECOND)
 }
 
-fn estimate(bytes: u64) -> String {
-    let rate = words::bytes(ASSUMED_BYTES_PER_SECOND);
-    match estimated_seconds(bytes) {
-        0..=1 => format!("about a second at {rate}/s"),
-        seconds => format!("about {} at {rate}/s", words::duration(std::time::Duration::from_secs(seconds))),
-    }
-}
+#[cfg(test)]
+mod tests;

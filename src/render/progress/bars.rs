@@ -123,3 +123,38 @@ impl Sink for Bars {
         let _unheard = self.all.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Expected;
+    use super::*;
+
+    #[test]
+    fn many_collections_have_few_bars() {
+        let now = Instant::now();
+        let mut tracker = Tracker::new(Expected { collections: 50, rows: 50 }, now);
+        let mut bars = Bars::new();
+        let mut tell = |bars: &mut Bars, address: &str, event: Event| {
+            let first = tracker.apply(address, &event, now).expect("an event that counts");
+            bars.event(&tracker, address, &event, first, now);
+        };
+        let names: Vec<String> = (0..50).map(|number| format!("kb.main.collection_{number:02}")).collect();
+        for name in &names {
+            tell(&mut bars, name, Event::Begun { done: 0, total: 1, row_bytes: 1 });
+        }
+        assert_eq!(bars.shown.len(), MOST_BARS);
+        assert!(bars.whole.message().starts_with("0 of 50 collections, 42 more active"), "{}", bars.whole.message());
+        for name in &names[..45] {
+            tell(&mut bars, name, Event::Succeeded);
+        }
+        assert_eq!(bars.shown.len(), 5, "those that wait take the free places");
+    }
+
+    #[test]
+    fn names_have_one_width() {
+        for name in ["a", "知识库.default.文章文章文章文章文章文章", "kb.main.a_rather_long_name_of_a_collection"]
+        {
+            assert_eq!(width(&short(name)), NAME, "{name}");
+        }
+    }
+}

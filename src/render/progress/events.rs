@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::super::values::FORMAT_VERSION;
-use super::super::words;
+use super::super::words::{self, clean};
 use super::tracker::Tracker;
 use super::{Output, Sink};
 use crate::run::Event;
@@ -39,7 +39,8 @@ impl Events {
     fn say(&mut self, kind: &str, level: &str, message: &str, more: Value) {
         let mut object = Map::new();
         object.insert("@level".to_owned(), json!(level));
-        object.insert("@message".to_owned(), json!(message));
+        // Readers that know nothing else of an event show its message, most likely on a terminal.
+        object.insert("@message".to_owned(), json!(clean(message)));
         object.insert("@timestamp".to_owned(), json!(jiff::Timestamp::now()));
         object.insert("type".to_owned(), json!(kind));
         if let Value::Object(more) = more {
@@ -72,8 +73,9 @@ impl Events {
             "rows_to_index": to_index,
             "retries": collection.retries,
         });
-        let message = format!("{address}: {} {}", collection.phase, figures.text());
-        self.say("apply_progress", "info", message.trim_end(), more);
+        let parts = [collection.phase_text(), figures.text()];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        self.say("apply_progress", "info", &format!("{address}: {}", parts.join(", ")), more);
     }
 
     fn retried(&mut self, tracker: &Tracker, address: &str, reason: &str, now: Instant) {

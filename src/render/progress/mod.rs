@@ -170,3 +170,6 @@ impl Output {
         let _unheard = self.0.write_all(format!("{line}\n").as_bytes()).and_then(|()| self.0.flush());
     }
 }
+
+#[cfg(test)]
+mod tests;

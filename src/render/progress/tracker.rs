@@ -22,6 +22,8 @@ pub(super) struct Collection {
     pub(super) started: Instant,
     /// When its rows began to flow; rates count from here.
     begun: Instant,
+    /// When rows came last.
+    flowed: Instant,
     /// Rows that earlier attempts did; they say nothing about how fast this one is.
     before: u64,
     /// Rows done.
@@ -75,14 +77,14 @@ impl Figures {
             None if self.done > 0 => parts.push(words::rows(self.done)),
             None => {}
         }
-        if self.rate > 0.0 {
+        if self.rate >= 0.5 {
             parts.push(format!("{} rows/s", words::number(self.rate.round() as u64)));
         }
-        if self.byte_rate > 0.0 {
+        if self.rate >= 0.5 && self.byte_rate >= 0.5 {
             parts.push(format!("{}/s", words::bytes(self.byte_rate.round() as u64)));
         }
         if let Some(left) = self.left() {
-            parts.push(format!("{} left", words::duration(left)));
+            parts.push(format!("{} left", words::seconds(left.as_secs().max(1))));
         }
         parts.join(", ")
     }
@@ -93,6 +95,7 @@ impl Collection {
         Self {
             started: now,
             begun: now,
+            flowed: now,
             before: 0,
             done: 0,
             total: 0,
@@ -106,7 +109,10 @@ impl Collection {
 
     pub(super) fn figures(&self, now: Instant) -> Figures {
         let fresh = self.done.saturating_sub(self.before);
-        let rate = per_second(fresh, now.saturating_duration_since(self.begun));
+        // While the copy is verified and indexed, nothing flows, and the rate is that of the copy.
+        let copied = self.total > 0 && self.done >= self.total;
+        let until = if copied { self.flowed } else { now };
+        let rate = per_second(fresh, until.saturating_duration_since(self.begun));
         Figures {
             // A split that is copied again counts again, and nobody wants to read of 101 percent.
             done: if self.total > 0 { self.done.min(self.total) } else { self.done },
@@ -161,7 +167,9 @@ impl Tracker {
                 (collection.total, collection.row_bytes) = (*total, *row_bytes);
             }
             Event::Phase(phase) => collection.phase = phase,
-            Event::Rows(rows) => collection.done = collection.done.saturating_add(*rows),
+            Event::Rows(rows) => {
+                (collection.done, collection.flowed) = (collection.done.saturating_add(*rows), now);
+            }
             Event::Indexing(done, total) => collection.indexing = Some((*done, *total)),
             Event::Retried(_) => collection.retries += 1,
             Event::Succeeded => collection.state = State::Succeeded,
