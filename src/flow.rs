@@ -9,11 +9,11 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::ClusterError;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Entry, Work};
 use crate::plan::resolved::{OnExisting, Verify};
 use crate::run::{self, Census, Execution, Observer, Pace, Report, Side, Sides, Task, Verified, compare_all};
-use crate::state::{StateError, Store};
+use crate::state::{Remembered, StateError, Store};
 
 pub use look::look;
 
@@ -22,6 +22,8 @@ pub use look::look;
 pub enum FlowError {
     /// The plan turned out to be wrong once the clusters were seen.
     Invalid(Vec<Diagnostic>),
+    /// No connection could be opened to a cluster that the plan names there.
+    Connect(ClusterError, Span),
     /// A cluster could not be talked to.
     Cluster(ClusterError),
     /// The state could not be read.
@@ -201,9 +203,7 @@ async fn verify_one(
     Ok(comparison)
 }
 
-/// What the state knows of every target it has heard of, and whether a living process writes to it.
-pub fn jobs(root: &Path) -> Result<Vec<(String, Result<crate::state::Job, StateError>, bool)>, StateError> {
-    let store = Store::new(root);
-    let jobs = store.jobs()?;
-    Ok(jobs.into_iter().map(|(id, job)| (id.to_string(), job, store.is_running(&id))).collect())
+/// What the state knows of every target it has heard of.
+pub fn jobs(root: &Path) -> Result<Vec<Remembered>, StateError> {
+    Store::new(root).jobs()
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit_code::ExitCode;
 use super::{Context, LogFormat, printer};
 use crate::cluster::{ClusterError, ErrorKind};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::flow::FlowError;
 use crate::plan::{self, Loaded};
 use crate::render::diagnostics;
@@ -50,6 +50,12 @@ pub(super) fn say_flow_error(error: &FlowError, context: &Context) -> ExitCode {
         FlowError::Invalid(found) => {
             say_invalid(found, context);
             ExitCode::InvalidPlan
+        }
+        FlowError::Connect(error, span) => {
+            let code = if error.kind == ErrorKind::Denied { Code::CredentialsRefused } else { Code::NoConnection };
+            let diagnostic = Diagnostic::new(code, error.to_string()).at(span.clone()).help(error.help());
+            context.printer.important(&diagnostics::text(&[diagnostic], context.printer.stderr_style()));
+            of_cluster(error)
         }
         FlowError::Cluster(error) => {
             say(&error.to_string(), error.help(), context);

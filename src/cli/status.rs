@@ -41,10 +41,14 @@ pub(super) fn run(arguments: &StatusArgs, context: &Context) -> ExitCode {
                 return ExitCode::Failure;
             }
         };
-        let damaged = jobs.iter().any(|(_, job, _)| job.is_err());
+        let damaged = jobs.iter().any(|one| one.job.is_err());
         let entries: Vec<StatusEntry> = jobs
             .into_iter()
-            .map(|(id, job, running)| StatusEntry { id, job: job.map_err(|error| error.to_string()), running })
+            .map(|one| StatusEntry {
+                id: one.id.to_string(),
+                job: one.job.map_err(|error| error.to_string()),
+                running: one.running,
+            })
             .collect();
         let text = match context.output {
             Output::Text => status::text(&entries, jiff::Timestamp::now(), context.printer.stdout_style()),

@@ -187,6 +187,10 @@ codes! {
         "To converge, both sides are compared, and a collection without an index cannot be loaded to be read.";
     CrossingKeys = "VF1014", Error, "keys stand in several partitions",
         "The same primary key stands in more than one partition. Queries return one of the rows and upserts replace within one partition only, so no rule can say which row is meant.";
+    NoConnection = "VF1016", Error, "no connection to a cluster",
+        "No connection could be opened to a cluster that the plan names: nothing listens there, the name does not resolve, TLS does not fit, or a secret that the plan refers to could not be read. Nothing was read or written anywhere.";
+    CredentialsRefused = "VF1017", Error, "a cluster refused the credentials",
+        "The cluster answered, and does not accept the token or the user name and password that the plan refers to. Nothing was read or written anywhere.";
     Shaped = "VF1101", Warning, "shaped on the way",
         "Something arrives otherwise than the source has it, because the target needs it so.";
     GoesOn = "VF1102", Warning, "an unfinished run goes on",

@@ -313,7 +313,7 @@ fn converge(entry: &mut Entry) -> (Action, Work) {
         Some(diff) if diff.extra > 0 => {
             entry.warnings.push(Note::new(
                 Code::OnlyOnTarget,
-                format!("{} rows are on the target only, and are left alone", diff.extra),
+                format!("rows on the target only: {}; they are left alone", diff.extra),
             ));
         }
         _ => {}

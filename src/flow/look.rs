@@ -1,6 +1,7 @@
 //! Looks at both sides of every collection that the plans name, and decides about each.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -11,7 +12,7 @@ use super::{Depth, Detail, FlowError, Stage, View};
 use crate::cluster::{self, ClusterError, ErrorKind, ReadSide, Scan, WriteSide};
 use crate::collection::{LiveCollection, LoadState};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::diff::{ChangeSet, Entry, Place, Prior, RowDiff, Rows, Seen, decide};
+use crate::diff::{self, ChangeSet, Place, Prior, RowDiff, Rows, Seen, decide};
 use crate::mapping::{self, Mapping};
 use crate::plan::Loaded;
 use crate::plan::resolved::{Endpoint, Migration, OnExisting, Select, Settings, Verify};
@@ -58,12 +59,11 @@ pub async fn look(loaded: Loaded, depth: Depth) -> Result<View, FlowError> {
     let mut databases: HashMap<(usize, String), Option<Vec<String>>> = HashMap::new();
     for (want, _) in &wanted {
         let key = (want.stage, want.to.uri.clone());
-        if !databases.contains_key(&key) {
-            let names = stages[want.stage].sides.target.databases().await?;
-            databases.insert(key, names);
+        if let Entry::Vacant(slot) = databases.entry(key) {
+            slot.insert(stages[want.stage].sides.target.databases().await?);
         }
     }
-    let mut entries: Vec<(usize, Entry, Detail)> = futures::stream::iter(wanted.into_iter().enumerate())
+    let mut entries: Vec<(usize, diff::Entry, Detail)> = futures::stream::iter(wanted.into_iter().enumerate())
         .map(|(number, (want, _))| {
             let (stage, store) = (&stages[want.stage], &store);
             let names = databases.get(&(want.stage, want.to.uri.clone())).cloned().flatten();
@@ -94,13 +94,16 @@ struct Clusters {
 }
 
 impl Clusters {
-    async fn open(&mut self, endpoint: &Endpoint) -> Result<Arc<dyn WriteSide>, ClusterError> {
+    async fn open(&mut self, endpoint: &Endpoint) -> Result<Arc<dyn WriteSide>, FlowError> {
         // The debug form holds references to secrets, never secrets; literal ones show as redacted.
         let key = format!("{} {:?} {:?}", endpoint.uri, endpoint.auth, endpoint.tls);
         if let Some(open) = self.open.get(&key) {
             return Ok(Arc::clone(open));
         }
-        let opened = cluster::connect(endpoint).await?;
+        let at_its_place = |error| FlowError::Connect(error, endpoint.span.clone());
+        let opened = cluster::connect(endpoint).await.map_err(at_its_place)?;
+        // The first call that asks who is there, so that wrong credentials are told where the plan names them.
+        opened.databases().await.map_err(at_its_place)?;
         self.open.insert(key, Arc::clone(&opened));
         Ok(opened)
     }
@@ -197,7 +200,7 @@ async fn one(
     store: &Store,
     target_databases: Option<Vec<String>>,
     depth: Depth,
-) -> Result<(Entry, Option<Census>), FlowError> {
+) -> Result<(diff::Entry, Option<Census>), FlowError> {
     let Wanted { address, from, to, settings, .. } = want;
     let plan_hash = plan_hash(&from, &to, &settings);
     let prior = store.job(&JobId::of(&to.uri, &to.database, &to.collection))?.map(|job| remembered(&job));

@@ -13,6 +13,7 @@ use super::values::{DatabaseSpec, Duration, SecretSpec, ShardsSpec, Version};
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlanFile {
     /// The plan format that the file is written in. Example: `version: 1`
+    #[expect(dead_code, reason = "there is one version, and reading it checks it")]
     pub(crate) version: Version,
     /// The plan's name in output and state; without it, the file's name. Example: `name: knowledge-base-to-dedicated`
     #[schemars(length(min = 1, max = 200))]

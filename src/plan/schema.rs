@@ -10,7 +10,9 @@ use schemars::transform::RecursiveTransform;
 use serde_json::{Map, Value, json};
 
 use super::explain;
-use super::model::{PlanFile, SettingsFile};
+#[cfg(test)]
+use super::model::PlanFile;
+use super::model::SettingsFile;
 use super::tree::Document;
 use crate::diagnostic::Diagnostic;
 

@@ -75,6 +75,17 @@ pub struct Store {
     root: PathBuf,
 }
 
+/// What the state remembers of one target.
+#[derive(Debug)]
+pub struct Remembered {
+    /// Which.
+    pub id: JobId,
+    /// The job, or why its journal cannot be read.
+    pub job: Result<Job, StateError>,
+    /// Whether a living process writes to it.
+    pub running: bool,
+}
+
 /// Which target collection a journal and a lock belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct JobId(String);
@@ -146,7 +157,7 @@ impl Store {
     }
 
     /// All jobs, with the error in place of one that cannot be read. Sorted by file name.
-    pub fn jobs(&self) -> Result<Vec<(JobId, Result<Job, StateError>)>, StateError> {
+    pub fn jobs(&self) -> Result<Vec<Remembered>, StateError> {
         let folder = self.root.join("jobs");
         if !folder.exists() {
             return Ok(Vec::new());
@@ -160,13 +171,19 @@ impl Store {
                 continue;
             };
             match journal::read(&path) {
-                Ok(Some(job)) => found.push((JobId(name.to_owned()), Ok(job))),
+                Ok(Some(job)) => found.push(self.remembered(name, Ok(job))),
                 Ok(None) => {}
-                Err(error) => found.push((JobId(name.to_owned()), Err(error))),
+                Err(error) => found.push(self.remembered(name, Err(error))),
             }
         }
-        found.sort_by(|a, b| a.0.0.cmp(&b.0.0));
+        found.sort_by(|a, b| a.id.0.cmp(&b.id.0));
         Ok(found)
+    }
+
+    fn remembered(&self, name: &str, job: Result<Job, StateError>) -> Remembered {
+        let id = JobId(name.to_owned());
+        let running = self.is_running(&id);
+        Remembered { id, job, running }
     }
 
     /// Makes the folders, with a note for people and for Git.
