@@ -175,6 +175,13 @@ impl Diagnostic {
         self
     }
 
+    /// The same, naming what it concerns.
+    #[must_use]
+    pub fn about(mut self, address: impl Into<String>) -> Self {
+        self.address = Some(address.into());
+        self
+    }
+
     /// The same, saying what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -179,6 +179,7 @@ fn refuse_shared_targets(wanted: &[(Wanted, Span)]) -> Result<(), FlowError> {
             problems.push(
                 Diagnostic::new(Code::SameTargetTwice, message)
                     .at(span.clone())
+                    .about(&want.address)
                     .help("leave it out of the pattern with `exclude`, or give one of them another `target`"),
             );
         }

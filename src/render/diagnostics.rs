@@ -258,7 +258,7 @@ mod tests {
         Diagnostic::new(Code::UnknownKey, format!("unknown key `{needle}`"))
             .at(Span::new(&source, at..at + needle.len()))
             .help("did you mean `source`?")
-            .help("did you mean `source`?")
+            .about("kb")
     }
 
     const PLAIN: Style = Style { color: false, width: Style::DEFAULT_WIDTH };

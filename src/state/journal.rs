@@ -128,8 +128,7 @@ enum Parsed {
 
 fn parse(text: &[u8]) -> Result<Parsed, &'static str> {
     let (checksum, json) = text.split_at_checked(17).ok_or("this is not a line of a journal of vecferry")?;
-    let written = std::str::from_utf8(&checksum[..16]).ok().and_then(|hex| u64::from_str_radix(hex, 16).ok());
-    if written != Some(xxh3_64(json)) {
+    if checksum != format!("{:016x} ", xxh3_64(json)).as_bytes() {
         return Err("the checksum does not fit: the line was changed after it was written");
     }
     let value: serde_json::Value = serde_json::from_slice(json).map_err(|_| "the record is no JSON")?;
