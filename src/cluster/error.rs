@@ -58,7 +58,7 @@ impl ClusterError {
                 "check the token, or user name and password, and that they may read and write these collections"
             }
             ErrorKind::Config => {
-                "check the reference in the plan or in vecferry.toml, and that it can be read by this user"
+                "check the secret's reference or the `tls` settings in the plan or in vecferry.toml, and that this user can read the files"
             }
             ErrorKind::NotFound => "check the names in the plan against what the cluster holds",
             ErrorKind::Transient => "run the same command again: it goes on where it stopped",

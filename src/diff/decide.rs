@@ -126,7 +126,12 @@ fn choose(entry: &mut Entry) {
 
 fn missing_target(entry: &mut Entry, prior: Option<&Prior>) -> (Action, Work) {
     match prior {
-        Some(prior) if !prior.finished && prior.target_id.is_none() && prior.plan_hash == entry.seen.plan_hash => {
+        Some(prior)
+            if !prior.finished
+                && !prior.converging
+                && prior.target_id.is_none()
+                && prior.plan_hash == entry.seen.plan_hash =>
+        {
             entry.notes.push(Note::new(
                 Code::GoesOn,
                 format!("run {} stopped before it made the collection, and goes on", prior.run),

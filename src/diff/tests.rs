@@ -1,1 +1,288 @@
+//! Every decision, with nothing but values.
 
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::collection::{DataType, Field, LoadState};
+use crate::mapping;
+use crate::plan::resolved::{Indexes, Partitions, Shards};
+
+const HASH: &str = "p1:sha256:aa";
+const RUN: &str = "20260101-000000-abcd";
+
+fn settings(on_existing: OnExisting) -> Settings {
+    Settings {
+        shards: Shards::AsSource,
+        dynamic_field: None,
+        drop: Vec::new(),
+        filter: None,
+        partitions: Partitions::Copy,
+        indexes: Indexes::Auto,
+        load: false,
+        on_existing,
+        verify: Verify::Full,
+    }
+}
+
+fn live(mark: &[(&str, &str)]) -> LiveCollection {
+    let mut vector = Field::new("v", DataType::FloatVector);
+    vector.params.insert("dim".into(), "4".into());
+    let index = crate::collection::Index {
+        field: "v".into(),
+        name: "v".into(),
+        params: BTreeMap::from([("index_type".into(), "AUTOINDEX".into()), ("metric_type".into(), "COSINE".into())]),
+    };
+    LiveCollection {
+        id: 7,
+        name: "docs".into(),
+        schema: CollectionSchema {
+            description: String::new(),
+            fields: vec![Field { primary_key: true, ..Field::new("id", DataType::Int64) }, vector],
+            dynamic_field: false,
+            functions: Vec::new(),
+            shards: 1,
+            consistency: None,
+            properties: BTreeMap::new(),
+            key_partitions: None,
+            struct_fields: Vec::new(),
+        },
+        partitions: vec!["_default".into()],
+        indexes: vec![index],
+        load_state: LoadState::Loaded,
+        unloaded_partitions: Vec::new(),
+        aliases: Vec::new(),
+        mark: mark.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+    }
+}
+
+fn capabilities() -> crate::collection::Capabilities {
+    crate::collection::Capabilities {
+        server: "Milvus 9.9.9".into(),
+        types: [DataType::Int64, DataType::FloatVector, DataType::VarChar].into(),
+        nullable: true,
+        nullable_vectors: true,
+        defaults: true,
+        omitted_defaults: true,
+        functions: true,
+        clustering_key: true,
+        max_vector_fields: 4,
+        max_shards: 16,
+        length_unit: crate::collection::LengthUnit::Bytes,
+        max_text_length: 65_535,
+        strict_names: true,
+        keeps_settings: true,
+        load_needs_index: true,
+        no_auto_index: [].into(),
+        array_text_needs_length: true,
+    }
+}
+
+fn rows(physical: u64) -> Option<Rows> {
+    Some(Rows { physical, doubled: Some(0), row_bytes: 10, ..Rows::default() })
+}
+
+/// A source of 100 rows and no target.
+fn seen(on_existing: OnExisting) -> Seen {
+    let source = live(&[]);
+    let place = |uri: &str| Place { uri: uri.into(), database: "default".into(), collection: "docs".into() };
+    let settings = settings(on_existing);
+    let mapping = mapping::compile(&source, &settings, "docs", &capabilities(), &capabilities(), 100);
+    Seen {
+        address: "m.default.docs".into(),
+        from: place("http://a:1"),
+        to: place("http://b:1"),
+        settings,
+        plan_hash: HASH.into(),
+        source: Some(source),
+        source_error: None,
+        target: None,
+        target_database_exists: true,
+        mapping: Some(mapping),
+        source_rows: rows(100),
+        target_rows: None,
+        row_diff: None,
+        prior: None,
+        source_load_needs_index: true,
+        target_load_needs_index: true,
+    }
+}
+
+fn prior() -> Prior {
+    Prior {
+        run: RUN.into(),
+        plan_hash: HASH.into(),
+        finished: false,
+        target_id: Some(7),
+        may_have_created: true,
+        converging: false,
+        source_id: 7,
+        splits: (4, 1),
+    }
+}
+
+const UNFINISHED: [(&str, &str); 2] = [(MARK_RUN, RUN), (MARK_PLAN, HASH)];
+const FINISHED: [(&str, &str); 3] = [(MARK_RUN, RUN), (MARK_PLAN, HASH), (MARK_ROWS, "100")];
+
+#[track_caller]
+fn decided(seen: Seen, action: Action, work: Work) -> Entry {
+    let entry = decide(seen);
+    assert_eq!((entry.action, entry.work), (action, work), "{:?} {:?}", entry.blocked, entry.notes);
+    entry
+}
+
+#[track_caller]
+fn blocked(seen: Seen, code: Code) -> Entry {
+    let entry = decided(seen, Action::Blocked, Work::None);
+    assert!(entry.blocked.iter().any(|note| note.code == code && note.help.is_some()), "{:?}", entry.blocked);
+    entry
+}
+
+#[test]
+fn what_is_not_there_is_made() {
+    let entry = decided(seen(OnExisting::Fail), Action::Create, Work::Fill);
+    assert_eq!((entry.rows_to_copy, entry.rows_lost, entry.bytes_to_copy()), (100, 0, 1_000));
+}
+
+#[test]
+fn a_source_that_is_missing_or_unreadable_blocks() {
+    blocked(Seen { source: None, mapping: None, source_rows: None, ..seen(OnExisting::Fail) }, Code::SourceMissing);
+    blocked(
+        Seen { source: None, source_error: Some("no".into()), mapping: None, ..seen(OnExisting::Fail) },
+        Code::SourceUnreadable,
+    );
+    let mut bare = live(&[]);
+    (bare.indexes, bare.load_state) = (Vec::new(), LoadState::NotLoaded);
+    blocked(Seen { source: Some(bare), ..seen(OnExisting::Fail) }, Code::SourceCannotLoad);
+}
+
+#[test]
+fn rows_that_cannot_arrive_once_block() {
+    let with = |change: fn(&mut Rows)| {
+        let mut rows = rows(100).unwrap();
+        change(&mut rows);
+        Seen { source_rows: Some(rows), ..seen(OnExisting::Fail) }
+    };
+    blocked(with(|rows| rows.unreadable = 1), Code::CountedNotReturned);
+    blocked(with(|rows| rows.crossing = 1), Code::CrossingKeys);
+    let entry = decided(with(|rows| rows.doubled = Some(3)), Action::Create, Work::Fill);
+    assert_eq!(entry.rows_to_copy, 97);
+    assert!(entry.warnings.iter().any(|note| note.code == Code::DoubledKeys));
+}
+
+#[test]
+fn a_stranger_is_not_touched_unless_told() {
+    let stranger = |on_existing| Seen { target: Some(live(&[])), target_rows: rows(40), ..seen(on_existing) };
+    blocked(stranger(OnExisting::Fail), Code::TargetExists);
+    let entry = decided(stranger(OnExisting::Replace), Action::Replace, Work::Refill);
+    assert_eq!((entry.rows_to_copy, entry.rows_lost), (100, 40));
+    decided(stranger(OnExisting::Converge), Action::Update, Work::Converge);
+}
+
+#[test]
+fn what_was_completed_is_left_alone() {
+    let completed = |on_existing, source, target| Seen {
+        target: Some(live(&FINISHED)),
+        target_rows: rows(target),
+        source_rows: rows(source),
+        ..seen(on_existing)
+    };
+    decided(completed(OnExisting::Fail, 100, 100), Action::Unchanged, Work::None);
+    decided(completed(OnExisting::Replace, 100, 100), Action::Unchanged, Work::None);
+    blocked(completed(OnExisting::Fail, 101, 100), Code::Drifted);
+    blocked(completed(OnExisting::Fail, 100, 99), Code::Drifted);
+    decided(completed(OnExisting::Replace, 101, 100), Action::Replace, Work::Refill);
+
+    let mut unindexed = completed(OnExisting::Fail, 100, 100);
+    unindexed.target.as_mut().unwrap().indexes.clear();
+    decided(unindexed, Action::Update, Work::Touch);
+    let mut unloaded = completed(OnExisting::Fail, 100, 100);
+    unloaded.settings.load = true;
+    unloaded.target.as_mut().unwrap().load_state = LoadState::NotLoaded;
+    decided(unloaded, Action::Update, Work::Touch);
+}
+
+#[test]
+fn statistics_warn_and_do_not_decide() {
+    let estimated = Some(Rows::estimated(90, 10));
+    let entry = decided(
+        Seen { target: Some(live(&FINISHED)), target_rows: estimated, ..seen(OnExisting::Fail) },
+        Action::Unchanged,
+        Work::None,
+    );
+    assert!(entry.warnings.iter().any(|note| note.code == Code::Drifted));
+}
+
+#[test]
+fn an_unfinished_run_goes_on_only_as_itself() {
+    let unfinished = |prior: Prior, mark: &[(&str, &str)]| Seen {
+        prior: Some(prior),
+        target: Some(live(mark)),
+        target_rows: rows(25),
+        ..seen(OnExisting::Fail)
+    };
+    let entry = decided(unfinished(prior(), &UNFINISHED), Action::Update, Work::Resume);
+    assert_eq!(entry.rows_to_copy, 75);
+    let other = Prior { plan_hash: "p1:sha256:bb".into(), ..prior() };
+    assert!(blocked(unfinished(other, &UNFINISHED), Code::UnfinishedOther).state_conflict);
+    assert!(blocked(unfinished(prior(), &[]), Code::TargetReplaced).state_conflict);
+    let other_id = Prior { target_id: Some(8), ..prior() };
+    assert!(blocked(unfinished(other_id, &UNFINISHED), Code::TargetReplaced).state_conflict);
+    let other_source = Prior { source_id: 9, ..prior() };
+    assert!(blocked(unfinished(other_source, &UNFINISHED), Code::SourceReplaced).state_conflict);
+    // It stopped before it sent anything, and somebody else's collection stands there now.
+    let early = Prior { target_id: None, may_have_created: false, splits: (0, 0), ..prior() };
+    blocked(unfinished(early, &[]), Code::TargetExists);
+}
+
+#[test]
+fn a_run_whose_collection_is_gone_starts_over() {
+    decided(Seen { prior: Some(prior()), ..seen(OnExisting::Fail) }, Action::Create, Work::Fill);
+    let early = Prior { target_id: None, splits: (0, 0), ..prior() };
+    decided(Seen { prior: Some(early), ..seen(OnExisting::Fail) }, Action::Create, Work::Resume);
+    // It wrote into a collection that it did not make, and that one is gone: this one makes its own.
+    let into_a_stranger = Prior { target_id: None, converging: true, ..prior() };
+    decided(Seen { prior: Some(into_a_stranger), ..seen(OnExisting::Converge) }, Action::Create, Work::Fill);
+    // Whatever the old run was asked for: nothing of it is left.
+    let other = Prior { plan_hash: "p1:sha256:bb".into(), ..prior() };
+    decided(Seen { prior: Some(other), ..seen(OnExisting::Fail) }, Action::Create, Work::Fill);
+}
+
+#[test]
+fn without_the_state_an_unfinished_target_is_not_guessed_at() {
+    let lost = |on_existing| Seen { target: Some(live(&UNFINISHED)), target_rows: rows(25), ..seen(on_existing) };
+    blocked(lost(OnExisting::Fail), Code::BegunElsewhere);
+    decided(lost(OnExisting::Replace), Action::Replace, Work::Refill);
+}
+
+#[test]
+fn converging_needs_a_target_that_fits() {
+    let with = |change: fn(&mut LiveCollection)| {
+        let mut target = live(&[]);
+        change(&mut target);
+        Seen { target: Some(target), target_rows: rows(40), ..seen(OnExisting::Converge) }
+    };
+    blocked(
+        with(|live| live.schema.fields[1].params = BTreeMap::from([("dim".into(), "8".into())])),
+        Code::TargetMisfit,
+    );
+    blocked(with(|live| live.schema.fields[0].auto_id = true), Code::TargetMisfit);
+    blocked(with(|live| live.schema.fields.push(Field::new("more", DataType::VarChar))), Code::TargetMisfit);
+    let same = Seen { row_diff: Some(RowDiff { extra: 2, ..RowDiff::default() }), ..with(|_| {}) };
+    let entry = decided(same, Action::Unchanged, Work::None);
+    assert!(entry.warnings.iter().any(|note| note.code == Code::OnlyOnTarget));
+    let diff = RowDiff { missing: 1, differing: 2, ..RowDiff::default() };
+    let entry = decided(Seen { row_diff: Some(diff), ..with(|_| {}) }, Action::Update, Work::Converge);
+    assert_eq!(entry.rows_to_copy, 3);
+}
+
+#[test]
+fn the_summary_is_an_interface() {
+    let changes = ChangeSet {
+        entries: vec![
+            decide(seen(OnExisting::Fail)),
+            decide(Seen { target: Some(live(&[])), ..seen(OnExisting::Fail) }),
+            decide(Seen { target: Some(live(&[])), ..seen(OnExisting::Replace) }),
+        ],
+    };
+    assert_eq!(changes.summary().to_string(), "Plan: 1 to create, 0 to update, 1 to replace, 0 unchanged, 1 blocked.");
+}

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Depth, Detail, FlowError, Stage, View};
 use crate::cluster::{self, ClusterError, ErrorKind, ReadSide, Scan, WriteSide};
-use crate::collection::{LiveCollection, LoadState};
+use crate::collection::{Field, LiveCollection, LoadState};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Place, Prior, RowDiff, Rows, Seen, decide};
 use crate::mapping::{self, Mapping};
@@ -249,7 +249,11 @@ async fn one(
     }
     seen.source_error = source_error;
     if depth == Depth::Rows {
-        seen.target_rows = rows_of_target(&seen, &*sides.target).await?;
+        seen.target_rows = match rows_of_target(&seen, &*sides.target).await {
+            Ok(rows) => rows,
+            Err(JobError::Cluster(error)) => return Err(error.into()),
+            Err(_) => None,
+        };
         if let (Some(mapping), Some(census)) = (&seen.mapping, &counted)
             && seen.settings.on_existing == OnExisting::Converge
             && mapping.blocked.is_empty()
@@ -287,19 +291,17 @@ async fn rows_of_source(
     Ok((taken.rows.clone(), Some(taken)))
 }
 
-async fn rows_of_target(seen: &Seen, read: &dyn ReadSide) -> Result<Option<Rows>, ClusterError> {
+/// Rows of the target, and of how many keys: a doubled row and a missing one would even out in a count.
+async fn rows_of_target(seen: &Seen, read: &dyn ReadSide) -> Result<Option<Rows>, JobError> {
     let Some(target) = &seen.target else { return Ok(None) };
-    let typical = target.schema.typical_row_bytes() as u64;
     if target.load_state != LoadState::Loaded {
         let physical = read.statistics(&seen.to.database, &target.name).await?;
-        return Ok(Some(Rows::estimated(physical, typical)));
+        return Ok(Some(Rows::estimated(physical, target.schema.typical_row_bytes() as u64)));
     }
     let moment = read.moment(&seen.to.database, &target.name).await?;
-    let mut rows = Rows { row_bytes: typical, doubled: None, ..Rows::default() };
-    for scan in scans(&seen.to.database, target, None, moment) {
-        rows.physical += read.count(&scan, &crate::collection::KeyRange::ALL).await?;
-    }
-    Ok(Some(rows))
+    let scans = scans(&seen.to.database, target, None, moment);
+    let key: Vec<Field> = target.schema.primary_key().cloned().into_iter().collect();
+    Ok(Some(census(read, &scans, &key).await?.rows))
 }
 
 /// Rows of both sides held against each other, where both can be read; else the plan says that it is done when applied.

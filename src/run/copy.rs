@@ -147,7 +147,7 @@ impl Job<'_> {
 
     /// Writes a batch in requests of a size that the server takes.
     async fn write(&self, to: &Destination, batch: RowBatch, mode: &mut Mode) -> Result<(), JobError> {
-        let pieces = batch.bytes().div_ceil(REQUEST_BYTES).max(1);
+        let pieces = batch.bytes().div_ceil(self.throttle.request_bytes(REQUEST_BYTES)).max(1);
         let rows = batch.rows().div_ceil(pieces).max(1);
         let mut open: Vec<RowBatch> =
             (0..batch.rows()).step_by(rows).map(|start| batch.slice(start, rows.min(batch.rows() - start))).collect();

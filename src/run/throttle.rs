@@ -18,6 +18,12 @@ impl Throttle {
         Self { bytes_per_s: mb_per_s.map(|rate| rate * 1e6), free_at: Mutex::new(Instant::now()) }
     }
 
+    /// Bytes that one request may bring: half a second's worth, so that a low rate is a steady one and not a burst now and
+    /// then, and never more than `most`.
+    pub fn request_bytes(&self, most: usize) -> usize {
+        self.bytes_per_s.map_or(most, |rate| ((rate / 2.0) as usize).clamp(64 << 10, most))
+    }
+
     /// Waits until `bytes` may be sent. Requests are let through in the order in which they ask.
     pub async fn wait(&self, bytes: usize) {
         let Some(rate) = self.bytes_per_s else { return };
@@ -34,6 +40,13 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_low_rate_makes_small_requests() {
+        assert_eq!(Throttle::new(None).request_bytes(8 << 20), 8 << 20);
+        assert_eq!(Throttle::new(Some(1.0)).request_bytes(8 << 20), 500_000);
+        assert_eq!(Throttle::new(Some(0.001)).request_bytes(8 << 20), 64 << 10);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_rate_is_kept() {

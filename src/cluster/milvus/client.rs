@@ -74,7 +74,13 @@ impl Client {
             let tls = tls(&endpoint.tls).map_err(|message| failed(ErrorKind::Config, message))?;
             channel = channel.tls_config(tls).map_err(|error| failed(ErrorKind::Config, chain(&error)))?;
         }
-        let channel = channel.connect().await.map_err(|error| failed(ErrorKind::Unreachable, chain(&error)))?;
+        let channel = channel.connect().await.map_err(|error| {
+            let text = chain(&error);
+            // A certificate that does not fit will not fit in a moment either.
+            let lower = text.to_lowercase();
+            let tls = lower.contains("certificate") || lower.contains("tls") || lower.contains("handshake");
+            failed(if tls { ErrorKind::Config } else { ErrorKind::Unreachable }, text)
+        })?;
         let stub = MilvusServiceClient::with_interceptor(channel, Credentials(credentials))
             .max_decoding_message_size(MAX_ANSWER)
             .max_encoding_message_size(MAX_ANSWER);
