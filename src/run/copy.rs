@@ -100,7 +100,7 @@ impl Job<'_> {
         self.record(&Record::Started { split: number })?;
         let to = self.destination(split.partition);
         for batch in mapped {
-            self.write(&to, batch, &mut mode).await?;
+            self.write(&to, batch, &mut mode, |rows| self.tell(&Event::Rows(rows))).await?;
         }
         let doubled = rows.physical - rows.distinct;
         self.done(number, fingerprint, doubled, fingerprint.rows)
@@ -122,9 +122,10 @@ impl Job<'_> {
             let to = self.destination(split.partition.clone());
             for batch in found.to_write {
                 written += batch.rows() as u64;
-                self.write(&to, batch, &mut Mode::Upsert).await?;
+                self.write_again(&to, batch).await?;
             }
         }
+        self.tell(&Event::Rows(found.fingerprint.rows));
         self.done(number, found.fingerprint, found.source_doubled, written)
     }
 
@@ -135,18 +136,22 @@ impl Job<'_> {
         doubled: u64,
         written: u64,
     ) -> Result<(), JobError> {
-        self.record(&Record::Done { split, fingerprint, doubled, written, at: jiff::Timestamp::now() })?;
-        self.tell(&Event::Rows(fingerprint.rows));
-        Ok(())
+        self.record(&Record::Done { split, fingerprint, doubled, written, at: jiff::Timestamp::now() })
     }
 
     /// Writes rows that may be there already.
     pub(super) async fn write_again(&self, to: &Destination, batch: RowBatch) -> Result<(), JobError> {
-        self.write(to, batch, &mut Mode::Upsert).await
+        self.write(to, batch, &mut Mode::Upsert, |_| {}).await
     }
 
-    /// Writes a batch in requests of a size that the server takes.
-    async fn write(&self, to: &Destination, batch: RowBatch, mode: &mut Mode) -> Result<(), JobError> {
+    /// Writes a batch in requests of a size that the server takes. `acknowledged` hears of the rows of each.
+    async fn write(
+        &self,
+        to: &Destination,
+        batch: RowBatch,
+        mode: &mut Mode,
+        acknowledged: impl Fn(u64) + Sync,
+    ) -> Result<(), JobError> {
         let pieces = batch.bytes().div_ceil(self.throttle.request_bytes(REQUEST_BYTES)).max(1);
         let rows = batch.rows().div_ceil(pieces).max(1);
         let mut open: Vec<RowBatch> =
@@ -154,7 +159,7 @@ impl Job<'_> {
         open.reverse();
         while let Some(piece) = open.pop() {
             match self.send(to, &piece, mode).await {
-                Ok(()) => {}
+                Ok(()) => acknowledged(piece.rows() as u64),
                 Err(JobError::Cluster(error)) if error.kind == ErrorKind::TooLarge && piece.rows() > 1 => {
                     // Refused before any of it was looked at, so nothing of it landed.
                     let half = piece.rows() / 2;
@@ -178,7 +183,11 @@ impl Job<'_> {
             .without_max_times()
             .build();
         loop {
-            self.throttle.wait(rows.bytes()).await;
+            tokio::select! {
+                () = self.throttle.wait(rows.bytes()) => {}
+                // Nothing of this request was sent; the split stays dirty for what was sent before.
+                () = self.stop.cancelled() => return Err(JobError::Interrupted),
+            }
             let result = match mode {
                 Mode::Insert => self.sides.target.insert(to, rows).await,
                 Mode::Upsert => self.sides.target.upsert(to, rows).await,

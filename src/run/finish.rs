@@ -15,7 +15,7 @@ impl Job<'_> {
         let target = &self.sides.target;
         self.fence().await?;
         self.phase("flushing")?;
-        target.flush(&to.database, &to.collection).await?;
+        self.unless_stopped(target.flush(&to.database, &to.collection)).await?;
         let was_loaded = self.make_readable().await?;
         self.phase("verifying")?;
         let success = self.prove().await?;
@@ -55,10 +55,10 @@ impl Job<'_> {
             target.create_index(&to.database, &to.collection, index).await?;
         }
         let progress = |built, all| self.tell(&Event::Indexing(built, all));
-        target.wait_for_indexes(&to.database, &to.collection, &progress).await?;
+        self.unless_stopped(target.wait_for_indexes(&to.database, &to.collection, &progress)).await?;
         if !was_loaded {
             self.phase("loading the target")?;
-            target.load(&to.database, &to.collection).await?;
+            self.unless_stopped(target.load(&to.database, &to.collection)).await?;
         }
         Ok(was_loaded)
     }
@@ -119,9 +119,9 @@ impl Job<'_> {
             }
         }
         let progress = |built, all| self.tell(&Event::Indexing(built, all));
-        self.sides.target.wait_for_indexes(&to.database, &to.collection, &progress).await?;
+        self.unless_stopped(self.sides.target.wait_for_indexes(&to.database, &to.collection, &progress)).await?;
         if self.entry.seen.settings.load {
-            self.sides.target.load(&to.database, &to.collection).await?;
+            self.unless_stopped(self.sides.target.load(&to.database, &to.collection)).await?;
         }
         Ok(Success { rows: self.state(|job| job.verified_rows), ..Success::default() })
     }

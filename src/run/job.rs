@@ -227,8 +227,7 @@ impl<'a> Job<'a> {
                 self.record(&Record::LoadingSource { partitions })?;
             }
         }
-        self.sides.source.load(&from.database, &from.collection).await?;
-        Ok(())
+        self.unless_stopped(self.sides.source.load(&from.database, &from.collection)).await
     }
 
     /// Makes the list of splits, unless an earlier attempt did.
@@ -241,7 +240,7 @@ impl<'a> Job<'a> {
             None => {
                 self.phase("counting")?;
                 let scans = self.source_scans().await?;
-                census(&*self.sides.source, &scans, &self.mapping.columns.read).await?
+                self.unless_stopped(census(&*self.sides.source, &scans, &self.mapping.columns.read)).await?
             }
         };
         if census.rows.unreadable > 0 {
@@ -331,6 +330,17 @@ impl<'a> Job<'a> {
         }
         self.tell(&Event::Phase(name));
         self.record(&Record::Phase { name: name.to_owned(), at: jiff::Timestamp::now() })
+    }
+
+    /// Waits for something that changes nothing when it is given up half way, unless somebody asks to stop.
+    pub(super) async fn unless_stopped<T, E>(&self, wait: impl Future<Output = Result<T, E>>) -> Result<T, JobError>
+    where
+        JobError: From<E>,
+    {
+        tokio::select! {
+            result = wait => Ok(result?),
+            () = self.stop.cancelled() => Err(JobError::Interrupted),
+        }
     }
 
     pub(super) fn retried(&self, reason: &str) -> Result<(), JobError> {

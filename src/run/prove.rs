@@ -176,13 +176,7 @@ impl Job<'_> {
                 self.sides.target.delete(&to, &target.key, keys).await?;
             }
         }
-        self.record(&crate::state::Record::Done {
-            split: number,
-            fingerprint: found.fingerprint,
-            doubled: found.source_doubled,
-            written,
-            at: jiff::Timestamp::now(),
-        })?;
+        self.done(number, found.fingerprint, found.source_doubled, written)?;
         Ok(found.diff)
     }
 }
