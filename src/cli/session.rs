@@ -75,7 +75,7 @@ pub(super) fn say(message: &str, help: &str, context: &Context) {
 
 fn of_cluster(error: &ClusterError) -> ExitCode {
     match error.kind {
-        ErrorKind::Denied => ExitCode::Refused,
+        ErrorKind::Denied | ErrorKind::Forbidden => ExitCode::Refused,
         _ if error.is_transient() => ExitCode::Temporary,
         _ => ExitCode::Failure,
     }

@@ -7,8 +7,10 @@ use std::fmt;
 pub enum ErrorKind {
     /// No connection could be made: wrong port, dead server, name that does not resolve, TLS that does not fit.
     Unreachable,
-    /// The server refused the credentials, or they may not do this.
+    /// The server refused the credentials.
     Denied,
+    /// The credentials are good, and may not do this.
+    Forbidden,
     /// A secret could not be read, or a file of the TLS settings.
     Config,
     /// What was named does not exist.
@@ -54,9 +56,8 @@ impl ClusterError {
             ErrorKind::Unreachable => {
                 "check the uri (host, port, http or https) and that the server is running and reachable from here"
             }
-            ErrorKind::Denied => {
-                "check the token, or user name and password, and that they may read and write these collections"
-            }
+            ErrorKind::Denied => "check the token, or user name and password, that the plan refers to",
+            ErrorKind::Forbidden => "give this user the right to do it, or use another one",
             ErrorKind::Config => {
                 "check the secret's reference or the `tls` settings in the plan or in vecferry.toml, and that this user can read the files"
             }

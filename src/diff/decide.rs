@@ -117,7 +117,12 @@ pub fn unloadable(live: &LiveCollection) -> Option<&str> {
 fn choose(entry: &mut Entry) {
     let (action, work) = match (&entry.seen.target, entry.seen.prior.clone()) {
         (None, prior) => missing_target(entry, prior.as_ref()),
-        (Some(_), Some(prior)) if !prior.finished => unfinished(entry, &prior),
+        // A run that converged and did not end leaves nothing that a plan that does not converge could go on with.
+        (Some(_), Some(prior))
+            if !prior.finished && (!prior.converging || entry.seen.settings.on_existing == OnExisting::Converge) =>
+        {
+            unfinished(entry, &prior)
+        }
         (Some(_), _) => existing_target(entry),
     };
     entry.action = action;

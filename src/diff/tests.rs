@@ -229,6 +229,12 @@ fn an_unfinished_run_goes_on_only_as_itself() {
     assert!(blocked(unfinished(other_id, &UNFINISHED), Code::TargetReplaced).state_conflict);
     let other_source = Prior { source_id: 9, ..prior() };
     assert!(blocked(unfinished(other_source, &UNFINISHED), Code::SourceReplaced).state_conflict);
+    // It wrote into a stranger's collection, which this plan does not allow.
+    let converged = Prior { converging: true, target_id: None, ..prior() };
+    blocked(unfinished(converged.clone(), &[]), Code::TargetExists);
+    let mut allowed = unfinished(converged, &[]);
+    allowed.settings.on_existing = OnExisting::Converge;
+    decided(allowed, Action::Update, Work::Resume);
     // It stopped before it sent anything, and somebody else's collection stands there now.
     let early = Prior { target_id: None, may_have_created: false, splits: (0, 0), ..prior() };
     blocked(unfinished(early, &[]), Code::TargetExists);

@@ -355,15 +355,15 @@ fn remembered(job: &Job) -> Prior {
 }
 
 /// Hash of everything that decides which rows arrive in which shape. Comments, the order of keys, limits, the level of
-/// verification, indexes and the load state do not count: they can change without making other rows.
+/// verification, indexes, the load state and what to do where the target exists do not count: they can change without
+/// making other rows.
 fn plan_hash(from: &Place, to: &Place, settings: &Settings) -> String {
-    let Settings { shards, dynamic_field, drop, filter, partitions, indexes: _, load: _, on_existing, verify: _ } =
+    let Settings { shards, dynamic_field, drop, filter, partitions, indexes: _, load: _, on_existing: _, verify: _ } =
         settings;
     let mut drop = drop.clone();
     drop.sort();
-    let converges = *on_existing == OnExisting::Converge;
     let words = format!(
-        "{HASH_VERSION}\n{from:?}\n{to:?}\n{shards:?}\n{dynamic_field:?}\n{drop:?}\n{filter:?}\n{partitions:?}\n{converges}"
+        "{HASH_VERSION}\n{from:?}\n{to:?}\n{shards:?}\n{dynamic_field:?}\n{drop:?}\n{filter:?}\n{partitions:?}"
     );
     let digest: String = Sha256::digest(words).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{HASH_VERSION}:sha256:{digest}")

@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::{JobError, reader};
 use crate::cluster::{ErrorKind, Moment, ReadSide, Scan};
-use crate::collection::{DEFAULT_PARTITION, Field, Key, KeyRange, LiveCollection, RowBatch};
+use crate::collection::{DEFAULT_PARTITION, DataType, Field, Key, KeyRange, LiveCollection, RowBatch};
 use crate::diff::Rows;
 use crate::state::Split;
 
@@ -41,7 +41,7 @@ pub struct Census {
 
 /// The scans that together read a collection: one for each named partition, or one of everything.
 pub fn scans(database: &str, live: &LiveCollection, filter: Option<&str>, moment: Moment) -> Vec<Scan> {
-    let key = live.schema.primary_key().cloned().unwrap_or_else(|| Field::new("", crate::collection::DataType::Int64));
+    let key = live.schema.primary_key().cloned().unwrap_or_else(|| Field::new("", DataType::Int64));
     let scan = |partition| Scan {
         database: database.to_owned(),
         collection: live.name.clone(),
@@ -192,7 +192,8 @@ async fn piece_of_keys(
 ) -> Result<(Piece, Option<KeyRange>), JobError> {
     let physical = read.count(scan, &range).await?;
     // A range that holds far more keys than it should (a sample that caught none) is walked, so that memory stays bounded.
-    if physical <= PIECE * 4 && !scan.moment.snapshot {
+    let most = if scan.key.data_type == DataType::Int64 { PIECE * 4 } else { PIECE };
+    if physical <= most && !scan.moment.snapshot {
         match read.read_range(scan, &range, std::slice::from_ref(&scan.key)).await {
             Ok(rows) => {
                 let (rows, _) = rows.distinct()?;

@@ -127,6 +127,9 @@ impl<'a> Job<'a> {
         if self.entry.work == Work::Touch {
             return self.touch().await;
         }
+        // The source first: what is wrong with it is found before anything is made or dropped on the target.
+        self.load_source().await?;
+        self.split().await?;
         if self.entry.work == Work::Refill && self.state(|job| !job.creating) {
             self.phase("dropping")?;
             self.sides.target.drop_collection(&self.entry.seen.to.database, &self.entry.seen.to.collection).await?;
@@ -135,8 +138,6 @@ impl<'a> Job<'a> {
             self.make().await?;
         }
         self.make_partitions().await?;
-        self.load_source().await?;
-        self.split().await?;
         self.begun();
         self.prepare_target().await?;
         self.phase("copying")?;
@@ -253,7 +254,7 @@ impl<'a> Job<'a> {
         }
         if census.rows.crossing > 0 {
             let message = format!("{} rows have a key that stands in another partition too", census.rows.crossing);
-            return Err(JobError::MadeOtherwise(message));
+            return Err(JobError::Blocked(message));
         }
         self.record(&Record::Splits { list: census.splits })
     }

@@ -225,8 +225,8 @@ impl ReadSide for Milvus {
             .await;
         match answer {
             Ok(answer) => Ok(Some(answer.db_names)),
-            // Serverless clusters and old servers have no databases to list.
-            Err(error) if error.kind == ErrorKind::Refused => Ok(None),
+            // Serverless clusters and old servers have no databases to list, and not every user may.
+            Err(error) if matches!(error.kind, ErrorKind::Refused | ErrorKind::Forbidden) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -14,7 +14,8 @@ fn kind_of_code(status: &Status) -> ErrorKind {
         3 | 5 | 7 | 11 | 12 | 103 | 106 | 503 | 504 => ErrorKind::Transient,
         100 | 200 | 800 => ErrorKind::NotFound,
         1102 => ErrorKind::TooLarge,
-        1400 | 1401 => ErrorKind::Denied,
+        1400 => ErrorKind::Denied,
+        1401 => ErrorKind::Forbidden,
         65535
             if status.reason.contains("exceed")
                 && status.reason.contains("limit")
@@ -64,7 +65,8 @@ pub fn check(uri: &str, action: &str, status: Option<&Status>) -> Result<(), Clu
 pub fn transport(uri: &str, action: &str, status: &tonic::Status) -> ClusterError {
     let text = status.message();
     let kind = match status.code() {
-        Code::Unauthenticated | Code::PermissionDenied => ErrorKind::Denied,
+        Code::Unauthenticated => ErrorKind::Denied,
+        Code::PermissionDenied => ErrorKind::Forbidden,
         Code::ResourceExhausted if text.contains("larger than max") => ErrorKind::TooLarge,
         Code::OutOfRange if text.contains("too large") => ErrorKind::TooLarge,
         Code::ResourceExhausted => ErrorKind::RateLimited,

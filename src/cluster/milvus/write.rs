@@ -47,15 +47,17 @@ fn row_count(rows: &RowBatch) -> u32 {
 #[async_trait]
 impl WriteSide for Milvus {
     async fn create_database(&self, database: &str) -> Result<()> {
-        if self.databases().await?.is_some_and(|names| names.iter().any(|name| name == database)) {
+        let known = self.databases().await?;
+        if known.as_ref().is_some_and(|names| names.iter().any(|name| name == database)) {
             return Ok(());
         }
         let action = format!("create database `{database}`");
         let request = CreateDatabaseRequest { db_name: database.to_owned(), ..Default::default() };
         let mut stub = self.client().stub();
-        let created = self.client().once(&action, stub.create_database(request), |answer| Some(answer)).await;
-        match created {
+        match self.client().once(&action, stub.create_database(request), |answer| Some(answer)).await {
             Ok(_) => Ok(()),
+            // Who may not list databases may not make one either; whether it is there shows with the first collection.
+            Err(_) if known.is_none() => Ok(()),
             // Another collection's task may have made it a moment ago.
             Err(_) if self.databases().await?.is_some_and(|names| names.iter().any(|name| name == database)) => Ok(()),
             Err(error) => Err(error),
