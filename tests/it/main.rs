@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod house;
+mod lost_answers;
+mod proxy;
 mod rust_source;
 #[allow(dead_code)]
 mod servers;
