@@ -112,8 +112,23 @@ impl Client {
         Ok(answer)
     }
 
+    /// Sends a request that changes nothing, or changes nothing the second time, and repeats it while its error is transient.
+    pub async fn ask<Q, R, F>(
+        &self,
+        action: &str,
+        request: Q,
+        call: impl Fn(Stub, Q) -> F,
+        status_of: fn(&R) -> Option<&milvus::proto::common::Status>,
+    ) -> Result<R>
+    where
+        Q: Clone,
+        F: Future<Output = std::result::Result<tonic::Response<R>, tonic::Status>>,
+    {
+        self.patiently(|| self.once(action, call(self.stub(), request.clone()), status_of)).await
+    }
+
     /// Repeats a call that changes nothing, or changes nothing the second time, while its error is transient.
-    pub async fn patiently<T, F>(&self, call: impl FnMut() -> F) -> Result<T>
+    async fn patiently<T, F>(&self, call: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {

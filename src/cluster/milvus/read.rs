@@ -17,7 +17,7 @@ use milvus::proto::milvus::{
 use milvus::proto::schema::{field_data, scalar_field};
 
 use super::capabilities::{self, Version};
-use super::client::Client;
+use super::client::{Client, Stub};
 use super::{Milvus, decode, describe, expression};
 use crate::cluster::{ErrorKind, Moment, ReadSide, Result, Scan};
 use crate::collection::{
@@ -44,10 +44,6 @@ impl Milvus {
             .await?;
         let version = Version::parse(&answer.version);
         Ok(Self { client, capabilities: capabilities::of(version), version })
-    }
-
-    pub(super) fn client(&self) -> &Client {
-        &self.client
     }
 
     /// Whether this server may be asked for a snapshot.
@@ -77,10 +73,12 @@ impl Milvus {
             ..QueryRequest::default()
         };
         self.client
-            .patiently(|| async {
-                let mut stub = self.client.stub();
-                self.client.once(&action, stub.query(request.clone()), |answer| answer.status.as_ref()).await
-            })
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.query(request).await },
+                |answer| answer.status.as_ref(),
+            )
             .await
     }
 
@@ -132,10 +130,12 @@ impl Milvus {
         };
         let answer = self
             .client
-            .patiently(|| async {
-                let mut stub = self.client.stub();
-                self.client.once(&action, stub.get_load_state(request.clone()), |answer| answer.status.as_ref()).await
-            })
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.get_load_state(request).await },
+                |answer| answer.status.as_ref(),
+            )
             .await?;
         Ok(match WireLoadState::try_from(answer.state) {
             Ok(WireLoadState::Loaded) => LoadState::Loaded,
@@ -157,10 +157,12 @@ impl Milvus {
         };
         let answer = self
             .client
-            .patiently(|| async {
-                let mut stub = self.client.stub();
-                self.client.once(&action, stub.describe_index(request.clone()), |answer| answer.status.as_ref()).await
-            })
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.describe_index(request).await },
+                |answer| answer.status.as_ref(),
+            )
             .await;
         match answer {
             Ok(answer) => Ok(answer.index_descriptions),
@@ -183,10 +185,12 @@ impl Milvus {
         };
         let answer = self
             .client
-            .patiently(|| async {
-                let mut stub = self.client.stub();
-                self.client.once(&action, stub.show_partitions(request.clone()), |answer| answer.status.as_ref()).await
-            })
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.show_partitions(request).await },
+                |answer| answer.status.as_ref(),
+            )
             .await?;
         Ok(answer.partition_names)
     }
@@ -214,14 +218,12 @@ impl ReadSide for Milvus {
     async fn databases(&self) -> Result<Option<Vec<String>>> {
         let answer = self
             .client
-            .patiently(|| async {
-                let mut stub = self.client.stub();
-                self.client
-                    .once("list databases", stub.list_databases(ListDatabasesRequest::default()), |answer| {
-                        answer.status.as_ref()
-                    })
-                    .await
-            })
+            .ask(
+                "list databases",
+                ListDatabasesRequest::default(),
+                |mut stub, request| async move { stub.list_databases(request).await },
+                |answer| answer.status.as_ref(),
+            )
             .await;
         match answer {
             Ok(answer) => Ok(Some(answer.db_names)),
@@ -235,12 +237,12 @@ impl ReadSide for Milvus {
         let request = ShowCollectionsRequest { db_name: database.to_owned(), ..Default::default() };
         let answer = self
             .client
-            .patiently(|| async {
-                let mut stub = self.client.stub();
-                self.client
-                    .once("list collections", stub.show_collections(request.clone()), |answer| answer.status.as_ref())
-                    .await
-            })
+            .ask(
+                "list collections",
+                request,
+                |mut stub, request| async move { stub.show_collections(request).await },
+                |answer| answer.status.as_ref(),
+            )
             .await?;
         let mut names = answer.collection_names;
         names.sort();
@@ -256,12 +258,12 @@ impl ReadSide for Milvus {
         };
         let answer = self
             .client
-            .patiently(|| async {
-                let mut stub = self.client.stub();
-                self.client
-                    .once(&action, stub.describe_collection(request.clone()), |answer| answer.status.as_ref())
-                    .await
-            })
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.describe_collection(request).await },
+                |answer| answer.status.as_ref(),
+            )
             .await;
         let answer = match answer {
             Ok(answer) => answer,
@@ -367,11 +369,12 @@ impl ReadSide for Milvus {
         };
         let answer = self
             .client
-            .patiently(|| async {
-                let mut stub = self.client.stub();
-                let call = stub.get_collection_statistics(request.clone());
-                self.client.once(&action, call, |answer| answer.status.as_ref()).await
-            })
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.get_collection_statistics(request).await },
+                |answer| answer.status.as_ref(),
+            )
             .await?;
         let rows = describe::pairs(&answer.stats).get("row_count").and_then(|rows| rows.parse().ok());
         Ok(rows.unwrap_or_default())
@@ -417,10 +420,12 @@ impl ReadSide for Milvus {
             ..Default::default()
         };
         self.client
-            .patiently(|| async {
-                let mut stub = self.client.stub();
-                self.client.once(&action, stub.load_collection(request.clone()), |answer| Some(answer)).await
-            })
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.load_collection(request).await },
+                |answer| Some(answer),
+            )
             .await?;
         let started = Instant::now();
         while self.load_state(database, collection, Vec::new()).await? != LoadState::Loaded {
@@ -435,27 +440,24 @@ impl ReadSide for Milvus {
 
     async fn release(&self, database: &str, collection: &str, partitions: &[String]) -> Result<()> {
         let action = format!("release collection `{collection}`");
-        self.client
-            .patiently(|| async {
-                let mut stub = self.client.stub();
-                if partitions.is_empty() {
-                    let request = ReleaseCollectionRequest {
-                        db_name: database.to_owned(),
-                        collection_name: collection.to_owned(),
-                        ..Default::default()
-                    };
-                    self.client.once(&action, stub.release_collection(request), |answer| Some(answer)).await
-                } else {
-                    let request = ReleasePartitionsRequest {
-                        db_name: database.to_owned(),
-                        collection_name: collection.to_owned(),
-                        partition_names: partitions.to_vec(),
-                        ..Default::default()
-                    };
-                    self.client.once(&action, stub.release_partitions(request), |answer| Some(answer)).await
-                }
-            })
-            .await?;
+        if partitions.is_empty() {
+            let request = ReleaseCollectionRequest {
+                db_name: database.to_owned(),
+                collection_name: collection.to_owned(),
+                ..Default::default()
+            };
+            let call = |mut stub: Stub, request| async move { stub.release_collection(request).await };
+            self.client.ask(&action, request, call, |answer| Some(answer)).await?;
+        } else {
+            let request = ReleasePartitionsRequest {
+                db_name: database.to_owned(),
+                collection_name: collection.to_owned(),
+                partition_names: partitions.to_vec(),
+                ..Default::default()
+            };
+            let call = |mut stub: Stub, request| async move { stub.release_partitions(request).await };
+            self.client.ask(&action, request, call, |answer| Some(answer)).await?;
+        }
         Ok(())
     }
 }

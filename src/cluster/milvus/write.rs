@@ -28,14 +28,14 @@ impl Milvus {
     fn acknowledged(&self, action: &str, rows: usize, counted: i64, answer: &MutationResult) -> Result<()> {
         if !answer.err_index.is_empty() || usize::try_from(counted).ok() != Some(rows) {
             let message = format!("{counted} of {rows} rows were acknowledged");
-            return Err(self.client().error(ErrorKind::Transient, action, message));
+            return Err(self.client.error(ErrorKind::Transient, action, message));
         }
         Ok(())
     }
 
     fn encode(&self, action: &str, to: &Destination, rows: &RowBatch) -> Result<Vec<milvus::proto::schema::FieldData>> {
         encode::columns(&to.fields, rows, &self.capabilities)
-            .map_err(|message| self.client().error(ErrorKind::Misfit, action, message))
+            .map_err(|message| self.client.error(ErrorKind::Misfit, action, message))
     }
 }
 
@@ -53,8 +53,8 @@ impl WriteSide for Milvus {
         }
         let action = format!("create database `{database}`");
         let request = CreateDatabaseRequest { db_name: database.to_owned(), ..Default::default() };
-        let mut stub = self.client().stub();
-        match self.client().once(&action, stub.create_database(request), |answer| Some(answer)).await {
+        let mut stub = self.client.stub();
+        match self.client.once(&action, stub.create_database(request), |answer| Some(answer)).await {
             Ok(_) => Ok(()),
             // Who may not list databases may not make one either; whether it is there shows with the first collection.
             Err(_) if known.is_none() => Ok(()),
@@ -78,8 +78,8 @@ impl WriteSide for Milvus {
             ..Default::default()
         };
         let action = format!("create collection `{}`", collection.name);
-        let mut stub = self.client().stub();
-        self.client().once(&action, stub.create_collection(request), |answer| Some(answer)).await?;
+        let mut stub = self.client.stub();
+        self.client.once(&action, stub.create_collection(request), |answer| Some(answer)).await?;
         Ok(())
     }
 
@@ -91,11 +91,13 @@ impl WriteSide for Milvus {
             ..Default::default()
         };
         let dropped = self
-            .client()
-            .patiently(|| async {
-                let mut stub = self.client().stub();
-                self.client().once(&action, stub.drop_collection(request.clone()), |answer| Some(answer)).await
-            })
+            .client
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.drop_collection(request).await },
+                |answer| Some(answer),
+            )
             .await;
         match dropped {
             Ok(_) => Ok(()),
@@ -112,8 +114,8 @@ impl WriteSide for Milvus {
             partition_name: partition.to_owned(),
             ..Default::default()
         };
-        let mut stub = self.client().stub();
-        let answer = self.client().once(&action, stub.has_partition(has), |answer| answer.status.as_ref()).await?;
+        let mut stub = self.client.stub();
+        let answer = self.client.once(&action, stub.has_partition(has), |answer| answer.status.as_ref()).await?;
         if answer.value {
             return Ok(());
         }
@@ -123,7 +125,7 @@ impl WriteSide for Milvus {
             partition_name: partition.to_owned(),
             ..Default::default()
         };
-        self.client().once(&action, stub.create_partition(request), |answer| Some(answer)).await?;
+        self.client.once(&action, stub.create_partition(request), |answer| Some(answer)).await?;
         Ok(())
     }
 
@@ -137,8 +139,8 @@ impl WriteSide for Milvus {
             num_rows: row_count(rows),
             ..Default::default()
         };
-        let mut stub = self.client().stub();
-        let answer = self.client().once(&action, stub.insert(request), |answer| answer.status.as_ref()).await?;
+        let mut stub = self.client.stub();
+        let answer = self.client.once(&action, stub.insert(request), |answer| answer.status.as_ref()).await?;
         self.acknowledged(&action, rows.rows(), answer.insert_cnt, &answer)
     }
 
@@ -152,8 +154,8 @@ impl WriteSide for Milvus {
             num_rows: row_count(rows),
             ..Default::default()
         };
-        let mut stub = self.client().stub();
-        let answer = self.client().once(&action, stub.upsert(request), |answer| answer.status.as_ref()).await?;
+        let mut stub = self.client.stub();
+        let answer = self.client.once(&action, stub.upsert(request), |answer| answer.status.as_ref()).await?;
         self.acknowledged(&action, rows.rows(), answer.upsert_cnt, &answer)
     }
 
@@ -167,11 +169,13 @@ impl WriteSide for Milvus {
             ..Default::default()
         };
         // Deleting again removes nothing more, so this may be repeated.
-        self.client()
-            .patiently(|| async {
-                let mut stub = self.client().stub();
-                self.client().once(&action, stub.delete(request.clone()), |answer| answer.status.as_ref()).await
-            })
+        self.client
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.delete(request).await },
+                |answer| answer.status.as_ref(),
+            )
             .await?;
         Ok(())
     }
@@ -184,11 +188,13 @@ impl WriteSide for Milvus {
             ..Default::default()
         };
         let answer = self
-            .client()
-            .patiently(|| async {
-                let mut stub = self.client().stub();
-                self.client().once(&action, stub.flush(request.clone()), |answer| answer.status.as_ref()).await
-            })
+            .client
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.flush(request).await },
+                |answer| answer.status.as_ref(),
+            )
             .await?;
         let segments = answer.coll_seg_i_ds.get(collection).map(|segments| segments.data.clone()).unwrap_or_default();
         if self.version.lite || segments.is_empty() {
@@ -202,13 +208,13 @@ impl WriteSide for Milvus {
         };
         loop {
             let answer = self
-                .client()
-                .patiently(|| async {
-                    let mut stub = self.client().stub();
-                    self.client()
-                        .once(&action, stub.get_flush_state(state.clone()), |answer| answer.status.as_ref())
-                        .await
-                })
+                .client
+                .ask(
+                    &action,
+                    state.clone(),
+                    |mut stub, request| async move { stub.get_flush_state(request).await },
+                    |answer| answer.status.as_ref(),
+                )
                 .await?;
             if answer.flushed {
                 return Ok(());
@@ -234,11 +240,13 @@ impl WriteSide for Milvus {
             index_name: index.name.clone(),
             ..Default::default()
         };
-        self.client()
-            .patiently(|| async {
-                let mut stub = self.client().stub();
-                self.client().once(&action, stub.create_index(request.clone()), |answer| Some(answer)).await
-            })
+        self.client
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.create_index(request).await },
+                |answer| Some(answer),
+            )
             .await?;
         Ok(())
     }
@@ -256,7 +264,7 @@ impl WriteSide for Milvus {
             let failed = indexes.iter().find(|index| index.state == i32::from(IndexState::Failed));
             if let Some(failed) = failed {
                 let message = format!("field `{}`: {}", failed.field_name, failed.index_state_fail_reason);
-                return Err(self.client().error(ErrorKind::Refused, &action, message));
+                return Err(self.client.error(ErrorKind::Refused, &action, message));
             }
             let number = |value: i64| u64::try_from(value).unwrap_or_default();
             let built: u64 = indexes.iter().map(|index| number(index.indexed_rows)).sum();
@@ -265,7 +273,7 @@ impl WriteSide for Milvus {
                 (furthest, since) = (Some(built), Instant::now());
             } else if since.elapsed() > INDEX_PATIENCE {
                 let message = format!("no row was indexed for {} s", INDEX_PATIENCE.as_secs());
-                return Err(self.client().error(ErrorKind::Transient, &action, message));
+                return Err(self.client.error(ErrorKind::Transient, &action, message));
             }
             if indexes
                 .iter()
@@ -286,8 +294,8 @@ impl WriteSide for Milvus {
             index_name: index.name.clone(),
             ..Default::default()
         };
-        let mut stub = self.client().stub();
-        self.client().once(&action, stub.drop_index(request), |answer| Some(answer)).await?;
+        let mut stub = self.client.stub();
+        self.client.once(&action, stub.drop_index(request), |answer| Some(answer)).await?;
         Ok(())
     }
 
@@ -299,11 +307,13 @@ impl WriteSide for Milvus {
             properties: describe::key_values(properties.iter().cloned()),
             ..Default::default()
         };
-        self.client()
-            .patiently(|| async {
-                let mut stub = self.client().stub();
-                self.client().once(&action, stub.alter_collection(request.clone()), |answer| Some(answer)).await
-            })
+        self.client
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.alter_collection(request).await },
+                |answer| Some(answer),
+            )
             .await?;
         Ok(())
     }
