@@ -3,6 +3,8 @@
 
 mod columns;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 pub use columns::Columns;
 pub use schema::compile;

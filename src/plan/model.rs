@@ -158,7 +158,7 @@ pub(crate) struct LimitsSpec {
     /// Megabytes (10^6 bytes) a second written to the target; without it, as fast as it takes them. Example: `write_mb_per_s: 16`
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1_000_000))]
     pub(crate) write_mb_per_s: Option<f64>,
-    /// Collections copied at once, and parts of one collection in flight at once; without it, 4. Example: `concurrency: 4`
+    /// Parts of collections (of some 8 MB each) that are in flight at once, over all collections of the migration; without it, 4. Example: `concurrency: 4`
     #[schemars(range(min = 1, max = 64))]
     pub(crate) concurrency: Option<u32>,
 }

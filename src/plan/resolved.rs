@@ -100,7 +100,7 @@ pub struct Tls {
 pub struct Limits {
     /// Megabytes (10^6 bytes) a second written to the target; none: as fast as it takes them.
     pub write_mb_per_s: Option<f64>,
-    /// Collections copied at once, and splits of one collection in flight at once. Default 4.
+    /// Splits in flight at once, over all collections of the migration. Default 4.
     pub concurrency: usize,
 }
 

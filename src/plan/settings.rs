@@ -22,7 +22,7 @@ use crate::diagnostic::{Code, Diagnostic, SourceText, Span};
 /// The file's name.
 pub const SETTINGS_FILE: &str = "vecferry.toml";
 
-/// Collections copied at once, and splits of one in flight at once, where nothing else is said.
+/// Splits in flight at once, where nothing else is said.
 const CONCURRENCY: usize = 4;
 
 /// What applies to a run whatever its plans say.
