@@ -11,7 +11,8 @@ fn kind_of_code(status: &Status) -> ErrorKind {
     match status.code {
         1 | 2 | 4 | 10_000..=10_009 if !is_lite_text(status) => ErrorKind::Transient,
         8 | 9 => ErrorKind::RateLimited,
-        3 | 5 | 7 | 11 | 12 | 103 | 106 | 503 | 504 => ErrorKind::Transient,
+        // 901 to 904 are nodes that are gone or not yet known again.
+        3 | 5 | 7 | 11 | 12 | 103 | 106 | 503 | 504 | 901..=904 => ErrorKind::Transient,
         100 | 200 | 800 => ErrorKind::NotFound,
         1102 => ErrorKind::TooLarge,
         1400 => ErrorKind::Denied,
@@ -23,9 +24,15 @@ fn kind_of_code(status: &Status) -> ErrorKind {
         {
             ErrorKind::TooLarge
         }
+        65535 if is_looking_for_its_nodes(&status.reason) => ErrorKind::Transient,
         _ if status.retriable => ErrorKind::Transient,
         _ => ErrorKind::Refused,
     }
+}
+
+/// For some twenty seconds after a restart, 2.3.5 looks for the nodes that it had before, and has no code for that.
+fn is_looking_for_its_nodes(reason: &str) -> bool {
+    ["session not found", "node not found", "node not match"].iter().any(|words| reason.contains(words))
 }
 
 /// milvus-lite answers 1 for every error of its own, while Milvus means "not ready" by it.
@@ -56,7 +63,7 @@ pub fn check(uri: &str, action: &str, status: Option<&Status>) -> Result<(), Clu
         kind,
         uri: uri.to_owned(),
         action: action.to_owned(),
-        message: first_line(&status.reason),
+        message: first_line(without_trace(&status.reason)),
         code: Some(if status.code != 0 { status.code } else { status.error_code }),
     })
 }
@@ -123,11 +130,41 @@ fn is_broken_connection(status: &tonic::Status) -> bool {
     text.contains("h2 protocol error") || text.contains("transport error") || text.contains("connection")
 }
 
+/// 2.3.5 puts the stack trace of some errors first, one line for each call, and the reason behind the last of them.
+fn without_trace(reason: &str) -> &str {
+    let behind = |trace: &'_ str| trace.rfind('\n').and_then(|line| Some(line + trace[line..].find(": ")? + 2));
+    match reason.find("stack trace:").and_then(|start| Some(start + behind(&reason[start..])?)) {
+        Some(end) => &reason[end..],
+        None => reason,
+    }
+}
+
 /// Servers append stack traces; the first line says what there is to say.
 fn first_line(text: &str) -> String {
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no reason given").trim();
     match line.char_indices().nth(600) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_looks_for_its_nodes_is_given_time_and_quoted_without_its_calls() {
+        let reason = "attempt #0: stack trace: /milvus/pkg/tracer/stack_trace.go:51 github.com/milvus-io/milvus/pkg/tracer.StackTrace\n\
+                      /milvus/internal/datacoord/services.go:116 github.com/milvus-io/milvus/internal/datacoord.(*Server).Flush: \
+                      attempt #0: session not found->datanode-1: node not found[node=1]: unrecoverable error";
+        let status = Status { code: 65535, reason: reason.to_owned(), ..Status::default() };
+        let error = check("http://here:1", "flush", Some(&status)).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Transient);
+        assert_eq!(
+            error.message,
+            "attempt #0: session not found->datanode-1: node not found[node=1]: unrecoverable error"
+        );
+        assert_eq!(without_trace("first: of\nmany: lines"), "first: of\nmany: lines");
+        assert_eq!(without_trace("stack trace: cut off"), "stack trace: cut off");
     }
 }
