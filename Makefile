@@ -8,6 +8,7 @@ SHELL := bash
 PYTHON := .servers/venv/bin/python
 CHECK_SCHEMA := .servers/venv/bin/check-jsonschema
 SCHEMA := schemas/plan.v1.schema.json
+TEST_THREADS ?= 5
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -32,11 +33,12 @@ schemas: servers ## Check the plan's JSON Schema and the examples with another v
 	$(CHECK_SCHEMA) --check-metaschema $(SCHEMA)
 	find examples/plans -name '*.yaml' -print0 | xargs -0 $(CHECK_SCHEMA) --schemafile $(SCHEMA)
 
-# The tests come last, so that a log ends in what they say; the integration tests are the last of them.
+# The tests come last, so that a log ends in what they say; the integration tests are the last of them. Most of their time is
+# waiting for servers to index and load, so there are more at once than processors; with many more the servers choke.
 test: servers lint schemas ## Run everything, on real servers too
 	cargo test --locked --doc
 	cargo test --locked --lib --bins
-	cargo test --locked --test it
+	cargo test --locked --test it -- --test-threads=$(TEST_THREADS)
 
 clean: ## Remove what was built, installed and left behind by the demo
 	cargo clean

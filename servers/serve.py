@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Run one real server in a folder of its own, for as long as whoever started this holds our standard input open.
 
-    .servers/venv/bin/python servers/serve.py milvus|lite
+    .servers/venv/bin/python servers/serve.py milvus|lite [NAME=JSON...]
+
+The settings are for Milvus, by the names that the wheel's configuration gives them: `authorization_enabled=true`.
 
 The server ends when standard input is closed, so it also ends when the test process or the demo is killed: the kernel
 closes their end of the pipe. Should this process itself be killed, the kernel kills the server (PR_SET_PDEATHSIG). That
@@ -17,6 +19,7 @@ the same data on the same ports), `stop`.
 health page, which waits for every component inside.
 """
 
+import base64
 import ctypes
 import json
 import os
@@ -29,6 +32,7 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -53,10 +57,14 @@ def die_with_parent() -> None:
 
 
 def call(port: int, method: str) -> bytes:
-    """One gRPC call with an empty request. The reply is left undecoded, so no generated client has to be loaded."""
+    """One gRPC call with an empty request. The reply is left undecoded, so no generated client has to be loaded.
+
+    The login is the one that every new server has; one that asks for none does not look at it.
+    """
+    login = [("authorization", base64.b64encode(b"root:Milvus").decode())]
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = channel.unary_unary(f"/milvus.proto.milvus.MilvusService/{method}")
-        return stub(b"", timeout=5)
+        return stub(b"", timeout=5, metadata=login)
 
 
 def answers(port: int) -> bool:
@@ -81,9 +89,10 @@ class Milvus:
     ]
     ETCD, ETCD_PEER, METRICS = 9, 10, 11
 
-    def __init__(self, folder: Path, ports: Ports) -> None:
-        self.folder, self.ports, self.port = folder, ports, ports[0]
+    def __init__(self, folder: Path, ports: Ports, settings: dict[str, Any]) -> None:
+        self.folder, self.ports, self.port, self.settings = folder, ports, ports[0], settings
         self.log = folder / "server.log"
+        self.scheme = "https" if settings.get("tls_mode") else "http"
 
     def prepare(self) -> None:
         """Write the configuration from the template that the wheel brings."""
@@ -94,6 +103,8 @@ class Milvus:
         for part in ("proxy", "rootCoord", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode"):
             config.set(f"{part}.ip", "127.0.0.1")
         config.set("log.level", "warn")
+        for name, value in self.settings.items():
+            config.set(name, value)
         config.resolve()
         client = f"http://127.0.0.1:{self.ports[self.ETCD]}"
         peer = f"http://127.0.0.1:{self.ports[self.ETCD_PEER]}"
@@ -117,7 +128,8 @@ class Milvus:
     def is_ready(self) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[self.METRICS]}/healthz", timeout=5) as page:
-                return b"OK" in page.read() and answers(self.port)
+                # A server with TLS would want a certificate for an answer, and its own word is nearly as good.
+                return b"OK" in page.read() and (self.scheme == "https" or answers(self.port))
         except OSError:
             return False
 
@@ -125,9 +137,13 @@ class Milvus:
 class Lite:
     """milvus-lite 3.2.2, which speaks the protocol of today's Milvus."""
 
-    def __init__(self, folder: Path, ports: Ports) -> None:
+    scheme = "http"
+
+    def __init__(self, folder: Path, ports: Ports, settings: dict[str, Any]) -> None:
         self.folder, self.ports, self.port = folder, ports, ports[0]
         self.log = folder / "server.log"
+        if settings:
+            raise StartFailed(f"milvus-lite has no settings: {settings}")
 
     def prepare(self) -> None:
         """It takes everything on its command line."""
@@ -147,8 +163,8 @@ KINDS = {"milvus": Milvus, "lite": Lite}
 class Supervisor:
     """Starts, ends and restarts the one server."""
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, settings: dict[str, Any]) -> None:
+        self.kind, self.settings = kind, settings
         self.folder: Path | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -158,7 +174,7 @@ class Supervisor:
             self.folder = Path(tempfile.mkdtemp(prefix=f"vecferry-{self.kind}-"))
             ports = Ports()
             try:
-                self.server = KINDS[self.kind](self.folder, ports)
+                self.server = KINDS[self.kind](self.folder, ports, self.settings)
                 self.server.prepare()
                 return self.start()
             except (StartFailed, RuntimeError):
@@ -213,7 +229,7 @@ class Supervisor:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def say_ready(self) -> None:
-        say("ready", uri=f"http://127.0.0.1:{self.server.port}", pid=self.process.pid, dir=str(self.folder))
+        say("ready", uri=f"{self.server.scheme}://127.0.0.1:{self.server.port}", pid=self.process.pid, dir=str(self.folder))
 
 
 def say(event: str, **values: object) -> None:
@@ -251,7 +267,8 @@ def main() -> None:
     # Ctrl-C reaches the whole group of the terminal; whoever started us decides, by closing our input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, interrupt)
-    supervisor = Supervisor(sys.argv[1])
+    settings = dict(argument.split("=", 1) for argument in sys.argv[2:])
+    supervisor = Supervisor(sys.argv[1], {name: json.loads(value) for name, value in settings.items()})
     try:
         serve(supervisor)
     except KeyboardInterrupt:

@@ -3,9 +3,12 @@
 // Helpers of tests may fail as loudly as tests.
 #![allow(clippy::unwrap_used)]
 
+mod first_copy;
 mod house;
 mod lost_answers;
 mod proxy;
+#[allow(dead_code)]
+mod runs;
 mod rust_source;
 #[allow(dead_code)]
 mod servers;

@@ -20,14 +20,19 @@ pub struct Lite;
 impl Milvus {
     /// A server for one test, which may do with it what it likes.
     pub fn start() -> Server {
-        Server::start("milvus")
+        Server::start("milvus", &[])
+    }
+
+    /// The same with settings by the names of the wheel's configuration, each as `name=JSON`.
+    pub fn start_with(settings: &[&str]) -> Server {
+        Server::start("milvus", settings)
     }
 }
 
 impl Lite {
     /// A server for one test, which may do with it what it likes.
     pub fn start() -> Server {
-        Server::start("lite")
+        Server::start("lite", &[])
     }
 }
 
@@ -86,10 +91,11 @@ struct Supervisor {
 }
 
 impl Server {
-    fn start(kind: &str) -> Server {
+    fn start(kind: &str, settings: &[&str]) -> Server {
         let mut process = Command::new(python())
             .arg(root().join("servers/serve.py"))
             .arg(kind)
+            .args(settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -102,7 +108,7 @@ impl Server {
         Server { uri: text("uri"), dir: text("dir").into(), supervisor: Mutex::new(supervisor) }
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or `https` where its settings ask for TLS.
     pub fn uri(&self) -> &str {
         &self.uri
     }

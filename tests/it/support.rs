@@ -3,12 +3,14 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::servers::{Server, python, root};
+use crate::servers::{Server, python, root, source};
 
 /// A collection in a database on a server, whether it is there or not.
 #[derive(Debug, Clone)]
@@ -37,8 +39,11 @@ pub fn database(topic: &str) -> String {
 
 /// Runs a script of `tests/support`.
 fn script(name: &str, arguments: &[&str]) -> Output {
-    let script = root().join("tests/support").join(name);
-    Command::new(python()).arg(script).args(arguments).output().expect("the script runs")
+    let (script, started) = (root().join("tests/support").join(name), Instant::now());
+    let output = Command::new(python()).arg(script).args(arguments).output().expect("the script runs");
+    // Captured, and shown beside a failure.
+    println!("{:5.1} s for {name} {}", started.elapsed().as_secs_f64(), arguments.join(" "));
+    output
 }
 
 fn succeeded(what: &str, output: &Output) -> Value {
@@ -52,6 +57,16 @@ pub fn fill(at: &Place, preset: &str, options: &[&str]) {
     let mut arguments = vec![at.uri.as_str(), "--db", &at.database, "--collection", &at.collection, "--preset", preset];
     arguments.extend(options);
     succeeded(&format!("fill {at}"), &script("fill.py", &arguments));
+}
+
+/// The collection of thirty thousand rows on the shared source, filled once. Tests read it and change nothing.
+pub fn basic() -> &'static Place {
+    static BASIC: LazyLock<Place> = LazyLock::new(|| {
+        let basic = place(source(), "shared", "basic");
+        fill(&basic, "basic", &[]);
+        basic
+    });
+    &BASIC
 }
 
 /// Does or asks one thing; `tests/support/action.py` lists them. Null where there is no answer.

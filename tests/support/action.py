@@ -9,8 +9,11 @@ A key is given as JSON: `7`, or `"text"`. Every answer is one JSON value.
     row KEY                   the row, as the Python client returns it
     upsert KEY FIELD=JSON...  change fields of one row; dynamic keys too
     duplicate KEY             insert the row once more, as a plain insert that no server refuses
+    copy KEY NEW              insert the row under another key
     delete KEY | drop | load | release | flush
-    alias NAME | create-partition NAME | property NAME=VALUE | create-database | drop-database
+    alias NAME | create-partition NAME | property NAME=VALUE | create-database | drop-database | databases
+    seen                      all of that which can be asked without loading, in one answer
+    segments                  what was written for good: the ids and rows of all flushed segments
 """
 
 import json
@@ -51,14 +54,22 @@ def aliases(client: MilvusClient, address: cluster.Address) -> list[str]:
     return describe(client, address).get("aliases", [])
 
 
+def segments(client: MilvusClient, address: cluster.Address) -> list[list[int]]:
+    request = milvus_pb2.GetPersistentSegmentInfoRequest(dbName=address.database, collectionName=address.collection)
+    answer = client._get_connection()._stub.GetPersistentSegmentInfo(request)
+    return sorted([info.segmentID, info.num_rows] for info in answer.infos)
+
+
 def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
     name = address.collection
     if action == "create-database":
         return cluster.ensure_database(address.uri, address.database)
     if action == "drop-database":
-        return MilvusClient(uri=address.uri).drop_database(address.database)
+        return MilvusClient(uri=address.uri, token=cluster.LOGIN).drop_database(address.database)
+    if action == "databases":
+        return sorted(MilvusClient(uri=address.uri, token=cluster.LOGIN).list_databases())
     client = address.connect()
-    key = json.loads(arguments[0]) if action in ("row", "upsert", "duplicate", "delete") else None
+    key = json.loads(arguments[0]) if action in ("row", "upsert", "duplicate", "copy", "delete") else None
     match action:
         case "count":
             with cluster.loaded(client, name):
@@ -71,6 +82,12 @@ def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
             return [client.describe_index(name, index) for index in client.list_indexes(name)]
         case "aliases":
             return aliases(client, address)
+        case "seen":
+            asked = ("describe", "partitions", "indexes", "aliases", "load-state")
+            # milvus-lite does not tell its segments.
+            return {what: act(address, what, []) for what in asked + (() if cluster.is_lite(client) else ("segments",))}
+        case "segments":
+            return segments(client, address)
         case "load-state":
             return client.get_load_state(name)["state"].name
         case "collections":
@@ -86,6 +103,10 @@ def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
         case "duplicate":
             with cluster.loaded(client, name):
                 client.insert(name, [writable(client, name, existing(client, name, key))])
+        case "copy":
+            with cluster.loaded(client, name):
+                changed = {cluster.key_of(client, name)[0]: json.loads(arguments[1])}
+                client.insert(name, [writable(client, name, existing(client, name, key)) | changed])
         case "delete":
             with cluster.loaded(client, name):
                 existing(client, name, key)

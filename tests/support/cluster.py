@@ -15,6 +15,8 @@ from pymilvus import DataType, MilvusClient, MilvusException
 from pymilvus.client.types import LoadState
 
 PAGE = 8192
+# What every new server lets in; one that asks for no login does not look at it.
+LOGIN = "root:Milvus"
 I64_MAX = (1 << 63) - 1
 I64_MIN = -(1 << 63)
 
@@ -38,7 +40,7 @@ class Address:
         self.uri, self.database, self.collection = text.rsplit("/", 2)
 
     def connect(self) -> MilvusClient:
-        return MilvusClient(uri=self.uri, db_name=self.database)
+        return MilvusClient(uri=self.uri, db_name=self.database, token=LOGIN)
 
 
 def is_lite(client: MilvusClient) -> bool:
@@ -166,7 +168,7 @@ def row(client: MilvusClient, collection: str, key: int | str) -> dict[str, Any]
 
 def ensure_database(uri: str, name: str) -> None:
     """Make the database unless it is there; another process may be making it at the same moment."""
-    client = MilvusClient(uri=uri)
+    client = MilvusClient(uri=uri, token=LOGIN)
     try:
         if name not in client.list_databases():
             client.create_database(name)

@@ -136,7 +136,7 @@ def main() -> None:
     preset = presets.PRESETS[args.preset]
     if args.db != "default":
         cluster.ensure_database(args.uri, args.db)
-    client = MilvusClient(uri=args.uri, db_name=args.db)
+    client = MilvusClient(uri=args.uri, db_name=args.db, token=cluster.LOGIN)
     many = args.preset == "many"
     names = [f"{args.collection}{n:02}" for n in range(args.collections)] if many else [args.collection]
     for name in names:

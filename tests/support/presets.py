@@ -190,6 +190,21 @@ def lite_types_rows(rng: np.random.Generator, first: int, count: int) -> Iterato
         yield row | {"vector": one[index], "second_vector": two[index]}
 
 
+# articles: what the plans in examples/ name.
+
+
+def articles_schema(schema: CollectionSchema) -> None:
+    basic_schema(8)(schema)
+    schema.add_field("internal_score", DataType.DOUBLE)
+    schema.add_field("draft_notes", DataType.VARCHAR, max_length=256)
+
+
+def articles_rows(rng: np.random.Generator, first: int, count: int) -> Iterator[Row]:
+    for row in basic_rows(8)(rng, first, count):
+        row["lang"] = ["en", "zh", "de"][row["id"] % 3]
+        yield row | {"internal_score": row["year"] / 7, "draft_notes": text(rng, 3)}
+
+
 # Keys that are hard to write down.
 
 HARD_KEYS = [
@@ -302,6 +317,7 @@ PRESETS = {
     "partition_key": Preset(partition_key_schema, partition_key_rows, num_partitions=16),
     "auto_id": Preset(auto_id_schema, auto_id_rows),
     "million": Preset(million_schema, basic_rows(64), default_rows=1_000_000),
+    "articles": Preset(articles_schema, articles_rows, dynamic=True, default_rows=500),
     "many": Preset(basic_schema(8), basic_rows(8), dynamic=True, default_rows=100),
 }
 
