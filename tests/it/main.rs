@@ -14,4 +14,5 @@ mod rust_source;
 mod servers;
 #[allow(dead_code)]
 mod support;
+mod types;
 mod validate;
