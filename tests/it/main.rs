@@ -5,6 +5,8 @@
 
 mod first_copy;
 mod house;
+mod kills;
+mod locks;
 mod lost_answers;
 mod proxy;
 #[allow(dead_code)]
