@@ -3,6 +3,8 @@
 // Helpers of tests may fail as loudly as tests.
 #![allow(clippy::unwrap_used)]
 
+mod drift;
+mod duplicates;
 mod first_copy;
 mod house;
 mod kills;
