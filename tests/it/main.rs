@@ -5,11 +5,14 @@
 
 mod drift;
 mod duplicates;
+mod examples;
 mod first_copy;
 mod house;
 mod kills;
 mod locks;
 mod lost_answers;
+mod many;
+mod memory;
 mod proxy;
 #[allow(dead_code)]
 mod runs;
