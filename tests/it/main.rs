@@ -21,5 +21,6 @@ mod rust_source;
 mod servers;
 #[allow(dead_code)]
 mod support;
+mod tls;
 mod types;
 mod validate;
