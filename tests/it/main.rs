@@ -14,6 +14,7 @@ mod lost_answers;
 mod many;
 mod memory;
 mod proxy;
+mod refusals;
 #[allow(dead_code)]
 mod runs;
 mod rust_source;

@@ -1,0 +1,191 @@
+//! What goes wrong before anything is copied: a message that a newcomer can act on, the right exit code, and nothing left
+//! behind on the target.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::LazyLock;
+
+use crate::runs::Run;
+use crate::servers::{Milvus, Server, source, target};
+use crate::support::{Workspace, act, assert_identical, database, fill, place};
+
+/// The login that a new server has.
+const TOKEN: &str = "root:Milvus";
+/// How a token travels; it must not be seen in this form either.
+const TOKEN_BASE64: &str = "cm9vdDpNaWx2dXM=";
+
+/// A Milvus that wants a login.
+fn guarded() -> &'static Server {
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Milvus::start_with(&["authorization_enabled=true"]));
+    &SERVER
+}
+
+/// `refusals` with the collection `small` on the shared source.
+fn small() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| {
+        let name = database("refusals");
+        fill(&place(source(), &name, "small"), "small", &[]);
+        name
+    });
+    &NAME
+}
+
+/// A plan from one endpoint to another, each given by what stands in the braces after `milvus:`.
+fn write(work: &Workspace, old: &str, new: &str, from: &str, to: &str, collections: &str) {
+    work.write(
+        "plan.yaml",
+        &format!(
+            "version: 1\nname: refused\nsources:\n  old:\n    milvus: {{{old}}}\ntargets:\n  new:\n    milvus: {{{new}}}\n\
+             migrations:\n  - from: old\n    to: new\n    database: {{from: {from}, to: {to}}}\n    collections:\n      {collections}\n"
+        ),
+    );
+}
+
+fn uri(server: &Server) -> String {
+    format!("uri: \"{}\"", server.uri())
+}
+
+/// Every command that talks to clusters refuses in the same way, and leaves neither state nor anything on the target.
+#[track_caller]
+fn refused(work: &Workspace, variables: &[(&str, &str)], left_on: Option<&Server>, code: i32, says: &[&str]) {
+    let databases = |server: &Server| act(&place(server, "", ""), "databases", &[]);
+    let before = left_on.map(databases);
+    for command in [&["plan", "plan.yaml"][..], &["apply", "--auto-approve", "plan.yaml"], &["verify", "plan.yaml"]] {
+        let run = work.start_with(command, variables).wait().ended(code).says(says);
+        for (_, secret) in variables {
+            assert!(!run.words().contains(secret), "a secret was shown: {}", run.words());
+        }
+    }
+    assert_eq!(left_on.map(databases), before, "something was left on the target");
+    assert!(work.state_files().is_empty(), "{:?}", work.state_files());
+}
+
+#[test]
+fn a_wrong_token_is_refused_and_never_shown() {
+    let work = Workspace::new();
+    let name = database("token");
+    let new = format!("{}, token: {{env: TEST_TOKEN}}", uri(guarded()));
+    write(&work, &uri(source()), &new, small(), &name, "- source: small");
+    refused(&work, &[("TEST_TOKEN", "root:wr0ng-5ecret")], Some(guarded()), 12, &[guarded().uri(), "plan.yaml"]);
+    write(&work, &uri(source()), &uri(guarded()), small(), &name, "- source: small");
+    refused(&work, &[], Some(guarded()), 12, &[guarded().uri(), "plan.yaml"]);
+    // The same on the side that is read.
+    write(&work, &new, &uri(target()), "default", &name, "- source: small");
+    refused(&work, &[("TEST_TOKEN", "root:wr0ng-5ecret")], Some(target()), 12, &[guarded().uri(), "plan.yaml"]);
+}
+
+#[test]
+fn the_right_token_opens_the_door_and_leaves_no_trace() {
+    let name = database("token");
+    let (from, to) = (place(source(), small(), "small"), place(guarded(), &name, "small"));
+    let work = Workspace::new();
+    let secrets = [
+        "token: {env: TEST_TOKEN}",
+        "token: {file: token.txt}",
+        "token: {command: [cat, token.txt]}",
+        "username: root, password: {command: [printenv, TEST_PASSWORD]}",
+    ];
+    work.write("token.txt", &format!("{TOKEN}\n"));
+    for (number, secret) in secrets.iter().enumerate() {
+        write(&work, &uri(source()), &format!("{}, {secret}", uri(guarded())), small(), &name, "- source: small");
+        let variables = [("TEST_TOKEN", TOKEN), ("TEST_PASSWORD", "Milvus")];
+        let arguments = ["-vv", "apply", "--auto-approve", "plan.yaml"];
+        let run = work.start_with(&arguments, &variables).wait().ended(0);
+        assert_eq!(run.words().contains("1 unchanged"), number > 0, "{secret}: {}", run.words());
+        for trace in [TOKEN, TOKEN_BASE64] {
+            assert!(!run.words().contains(trace), "{secret}: the token was shown");
+        }
+    }
+    assert_identical(&from, &to, &[]);
+    let files = work.state_files();
+    assert!(!files.is_empty());
+    for (path, bytes) in files {
+        for trace in [TOKEN, TOKEN_BASE64] {
+            let found = bytes.windows(trace.len()).any(|window| window == trace.as_bytes());
+            assert!(!found, "{} holds the token", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_named() {
+    let work = Workspace::new();
+    let name = database("secret");
+    let secrets = [
+        ("token: {env: VECFERRY_NO_SUCH_VARIABLE}", "VECFERRY_NO_SUCH_VARIABLE"),
+        ("token: {file: no-such-file}", "no-such-file"),
+        ("token: {command: [no-such-program, x]}", "no-such-program"),
+    ];
+    for (secret, named) in secrets {
+        write(&work, &uri(source()), &format!("{}, {secret}", uri(target())), small(), &name, "- source: small");
+        work.run(&["validate", "plan.yaml"]).ended(0);
+        refused(&work, &[], Some(target()), 1, &[named, "new"]);
+    }
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_is_named() {
+    let work = Workspace::new();
+    let name = database("silent");
+    // Nobody listens on port 1.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("127.0.0.1:{}", silent.local_addr().unwrap().port());
+    for address in ["127.0.0.1:1", "no-such-host.invalid:19530", &silent] {
+        let dead = format!("uri: \"http://{address}\", timeouts: {{connect: 1s, request: 2s}}");
+        write(&work, &uri(source()), &dead, small(), &name, "- source: small");
+        refused(&work, &[], None, 5, &[address, "plan.yaml"]);
+        write(&work, &dead, &uri(target()), "default", &name, "- source: small");
+        refused(&work, &[], Some(target()), 5, &[address, "plan.yaml"]);
+    }
+}
+
+#[test]
+fn a_port_on_which_something_else_answers_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // A web server, such as the one that Milvus has for its metrics. It ends with the test process.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let work = Workspace::new();
+    let wrong = format!("uri: \"http://{address}\", timeouts: {{connect: 1s, request: 2s}}");
+    write(&work, &uri(source()), &wrong, small(), "wrong_port", "- source: small");
+    let started = std::time::Instant::now();
+    let run: Run = work.apply().says(&[&address]);
+    assert!(matches!(run.code, Some(1 | 5)), "{run:?}");
+    assert!(started.elapsed().as_secs() < 90, "it took {:?} to give up", started.elapsed());
+    assert!(work.state_files().is_empty());
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_named() {
+    let work = Workspace::new();
+    let name = database("names");
+    write(&work, &uri(source()), &uri(target()), small(), &name, "- source: smal");
+    let before = act(&place(target(), "", ""), "databases", &[]);
+    work.look().ended(3).says(&["no collection", "smal"]);
+    work.apply().ended(3).says(&["smal"]);
+    write(&work, &uri(source()), &uri(target()), "no_such_database", &name, "- source: small");
+    work.look().ended(3).says(&["no_such_database", "small"]);
+    work.apply().ended(3).says(&["no_such_database"]);
+    write(&work, &uri(source()), &uri(target()), "no_such_database", &name, "- match: \"*\"");
+    let run = work.look().says(&["no_such_database"]);
+    assert_ne!(run.code, Some(2), "there is nothing to apply");
+    assert_eq!(act(&place(target(), "", ""), "databases", &[]), before, "something was left on the target");
+    assert!(work.state_files().is_empty());
+    // Nothing to hold against each other is no success.
+    write(&work, &uri(source()), &uri(target()), small(), &name, "- source: small");
+    work.verify().ended(4).says(&["small", "does not exist"]);
+}
+
+#[test]
+fn a_target_named_twice_is_refused_before_anybody_is_asked() {
+    let work = Workspace::new();
+    let twice = "- source: small\n      - source: other\n        target: small";
+    write(&work, "uri: \"http://127.0.0.1:1\"", "uri: \"http://127.0.0.1:2\"", "default", "other", twice);
+    refused(&work, &[], None, 13, &["small", "plan.yaml"]);
+}
