@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from pathlib import Path
 from pymilvus import DataType, MilvusClient
 
 from passages import BATCH, Embedder, Passage, passages
+from picture import picture
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTION = "verses"
@@ -107,36 +109,46 @@ def ask(uri: str) -> list[str]:
     return [f"{score:.4f}  {row['book']} {row['chapter']}:{row['verse']}  {row['text']}" for score, row in hits]
 
 
-def vecferry(binary: Path, folder: Path, *arguments: str) -> tuple[float, str]:
-    """Run it, showing the command and what it says while it says it. Returns the seconds and its standard output."""
+def vecferry(binary: Path, folder: Path, *arguments: str, capture: bool = False) -> tuple[float, str]:
+    """Run it, showing the command and what it says. Returns the seconds and, where it is captured, its standard output."""
     print(f"\n$ vecferry {shlex.join(arguments)}", flush=True)
     start = time.monotonic()
-    process = subprocess.Popen([binary, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    said = []
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        said.append(line)
-    if status := process.wait():
-        sys.exit(f"vecferry {shlex.join(arguments)} ended with {status}")
-    return time.monotonic() - start, "".join(said)
+    with subprocess.Popen([binary, *arguments], cwd=folder, stdout=subprocess.PIPE if capture else None, text=True) as process:
+        try:
+            said = process.communicate()[0] or ""
+        except BaseException:
+            # The servers and all that it writes to go away with this process, so there is nothing to end in order.
+            process.kill()
+            raise
+    print(said, end="", flush=True)
+    if process.returncode:
+        sys.exit(f"vecferry {shlex.join(arguments)} ended with {process.returncode}")
+    return time.monotonic() - start, said
 
 
-def demonstrate(binary: Path, folder: Path, old: str, new: str) -> str:
+def draw(binary: Path, folder: Path, file: Path) -> None:
+    """Draw what `plan` writes, in its colours."""
+    said = subprocess.run([binary, "--color=always", "plan", "plan.yaml"], cwd=folder, check=True, capture_output=True, text=True)
+    file.write_text(picture("vecferry plan plan.yaml", said.stdout))
+
+
+def demonstrate(binary: Path, folder: Path, old: str, new: str, drawing: Path | None) -> str:
     """Fill, move, prove, ask. Returns the summary."""
-    print("Embedding the World English Bible and writing it into the first server", flush=True)
+    print("Embedding the World English Bible, verse by verse, and writing it into the first server", flush=True)
     rows = list(passages())
     fill(old, rows)
-    print(f"{len(rows)} passages are in {old}; {new} is empty. plan.yaml:\n")
+    print(f"{len(rows):,} passages are in {old}; {new} is empty. The plan that moves them:\n")
     plan = PLAN.format(old=old, new=new)
     (folder / "plan.yaml").write_text(plan)
-    print(plan, end="")
+    print(textwrap.indent(plan, "    "), end="")
 
     vecferry(binary, folder, "validate", "plan.yaml")
     vecferry(binary, folder, "plan", "plan.yaml")
+    if drawing:
+        draw(binary, folder, drawing)
     copied, _ = vecferry(binary, folder, "apply", "--auto-approve", "plan.yaml")
     verified, _ = vecferry(binary, folder, "verify", "plan.yaml")
-    again, said = vecferry(binary, folder, "apply", "--auto-approve", "plan.yaml")
+    again, said = vecferry(binary, folder, "apply", "--auto-approve", "plan.yaml", capture=True)
     if "0 to create, 0 to update, 0 to replace" not in said:
         sys.exit("The second apply was to find nothing to do.")
 
@@ -148,10 +160,10 @@ def demonstrate(binary: Path, folder: Path, old: str, new: str) -> str:
     if before != after:
         sys.exit("The servers give different answers.")
     return (
-        f"{len(rows)} passages of 256 dimensions moved between two Milvus 2.3.5 servers\n"
-        f"  apply   {copied:6.1f} s, with a full verification\n"
-        f"  verify  {verified:6.1f} s, on its own\n"
-        f"  apply   {again:6.1f} s, again: nothing to do\n"
+        f"{len(rows):,} passages of 256 dimensions moved between two Milvus 2.3.5 servers\n"
+        f"  apply   {copied:6.1f} s  copied, indexed, loaded, and every row read back and compared\n"
+        f"  verify  {verified:6.1f} s  compared once more: no differences\n"
+        f"  apply   {again:6.1f} s  again: nothing to do\n"
         f"  both servers find the same passages for: {QUESTION}\n"
     )
 
@@ -161,6 +173,11 @@ def target_binary() -> Path:
     command = ["cargo", "metadata", "--no-deps", "--format-version", "1", "--locked"]
     told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
     return Path(json.loads(told)["target_directory"]) / "release" / "vecferry"
+
+
+def shown(path: Path) -> Path:
+    """The path as seen from here, where that is shorter."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def leave(summary: str) -> None:
@@ -175,17 +192,20 @@ def leave(summary: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vecferry", type=Path, help="another binary than this checkout's release build")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw what `plan` writes, as the README shows it")
     args = parser.parse_args()
     binary = (args.vecferry or target_binary()).resolve()
     # So that a plain kill takes the servers and the folder along, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    print("Starting two Milvus servers", flush=True)
+    print("Starting two Milvus servers. They and everything they hold go away when this ends.", flush=True)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vecferry-demo-")))
         old, new = stack.enter_context(server()), stack.enter_context(server())
-        summary = demonstrate(binary, folder, old, new)
+        # Runs first of all when this ends: who presses Ctrl-C twice must not stop the cleaning.
+        stack.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        summary = demonstrate(binary, folder, old, new, args.picture)
         leave(summary)
-        print(f"\n{summary}")
+        print(f"\n{summary}\nvecferry is {shown(binary)}; the README has a first plan for your own servers.")
 
 
 if __name__ == "__main__":
