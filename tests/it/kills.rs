@@ -60,7 +60,7 @@ fn a_kill_in_any_phase_is_made_good() {
     fill(&from, "small", &["--no-load"]);
     let work = Workspace::new();
     work.plan((source(), &from.database), (target(), &to.database), "- source: small\n  indexes: none");
-    let phases = ["creating", "loading the source", "copying", "flushing", "indexing", "verifying", "releasing"];
+    let phases = ["loading the source", "creating", "copying", "flushing", "indexing", "verifying", "releasing"];
     for phase in phases {
         let mut run = work.start_apply();
         // A phase that an earlier attempt left behind for good does not come again.

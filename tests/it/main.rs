@@ -1,7 +1,7 @@
 //! Integration tests: the binary as its users run it, against real servers. The first run installs those into `.servers/`.
 
-// Helpers of tests may fail as loudly as tests.
-#![allow(clippy::unwrap_used)]
+// Helpers of tests may fail as loudly as tests, and what they print is shown only where one fails.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod drift;
 mod duplicates;
