@@ -21,6 +21,9 @@ pub struct Journal {
     file: File,
     path: PathBuf,
     job: Job,
+    /// Set by the first error. What reached the disk is unknown from then on, and a record behind half a record would make
+    /// the whole journal unreadable; the next process cuts the half off.
+    broken: bool,
 }
 
 impl Journal {
@@ -34,7 +37,7 @@ impl Journal {
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
-        Ok(Self { file, path: path.to_owned(), job: Job::new(header) })
+        Ok(Self { file, path: path.to_owned(), job: Job::new(header), broken: false })
     }
 
     /// Goes on with a journal, after cutting off a torn last line.
@@ -51,21 +54,25 @@ impl Journal {
         file.set_len(length)?;
         file.seek(SeekFrom::End(0))?;
         file.sync_all()?;
-        Ok(Self { file, path: path.to_owned(), job })
+        Ok(Self { file, path: path.to_owned(), job, broken: false })
     }
 
     /// Appends a record. When this returns, the record survives a power cut. After an error the journal must not be used
     /// again: what a failed sync left on the disk is unknown.
     pub fn append(&mut self, record: &Record) -> Result<(), StateError> {
         self.note(record)?;
-        self.file.sync_data()?;
+        self.file.sync_data().inspect_err(|_| self.broken = true)?;
         Ok(())
     }
 
     /// Appends a record that nothing depends on, without waiting for the disk.
     pub fn note(&mut self, record: &Record) -> Result<(), StateError> {
+        if self.broken {
+            let message = format!("{} could not be written to before, and is left alone", self.path.display());
+            return Err(std::io::Error::other(message).into());
+        }
         self.job.apply(record).map_err(|what| StateError::Damaged { path: self.path.clone(), line: 0, what })?;
-        self.file.write_all(line(record)?.as_bytes())?;
+        self.file.write_all(line(record)?.as_bytes()).inspect_err(|_| self.broken = true)?;
         Ok(())
     }
 
@@ -188,6 +195,19 @@ mod tests {
         assert_eq!(read(&path).unwrap().unwrap(), job);
         assert_eq!(job.progress[0], Progress::Dirty);
         assert_eq!((job.splits_done(), job.rows_done()), (1, 3));
+    }
+
+    #[test]
+    fn nothing_is_written_behind_a_record_that_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, bytes, job) = written(folder.path());
+        // A handle that cannot be written to stands for a full disk.
+        let file = File::open(&path).unwrap();
+        let mut journal = Journal { file, path: path.clone(), job, broken: false };
+        journal.append(&Record::Creating).unwrap_err();
+        journal.file = OpenOptions::new().append(true).open(&path).unwrap();
+        journal.append(&Record::Creating).unwrap_err();
+        assert_eq!(fs_err::read(&path).unwrap(), bytes);
     }
 
     #[test]
