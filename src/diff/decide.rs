@@ -81,7 +81,7 @@ fn remarks(entry: &mut Entry) {
             entry.blocked.push(
                 Note::new(
                     Code::CountedNotReturned,
-                    format!("the source counts {count} rows that it never returns: {place}"),
+                    format!("rows that the source counts and never returns: {count} ({place})"),
                 )
                 .help("give them other keys or delete them on the source, or leave them out with `where`"),
             );
@@ -235,9 +235,13 @@ fn existing_target(entry: &mut Entry) -> (Action, Work) {
             (Action::Blocked, Work::None)
         }
         (OnExisting::Fail, false, _) => {
-            let made_by = if target.mark.contains_key(MARK_PLAN) { "by another plan" } else { "not by vecferry" };
+            let made_by = if target.mark.contains_key(MARK_PLAN) {
+                "and was made by another plan"
+            } else {
+                "and was not made by vecferry"
+            };
             entry.blocked.push(
-                Note::new(Code::TargetExists, format!("the target exists, made {made_by}"))
+                Note::new(Code::TargetExists, format!("the target exists {made_by}"))
                     .help("choose another `target`, or say `on_existing: converge` to write what is missing or `replace` to drop it first"),
             );
             (Action::Blocked, Work::None)
