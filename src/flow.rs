@@ -113,12 +113,20 @@ pub async fn apply(view: &mut View, run: &str, observer: &dyn Observer, stop: &C
 }
 
 /// Holds both sides of every entry against each other. Collections that are not loaded are loaded for it and released.
-pub async fn verify(view: &View, level: Option<Verify>, observer: &dyn Observer) -> Vec<Verified> {
+pub async fn verify(
+    view: &View,
+    level: Option<Verify>,
+    observer: &dyn Observer,
+    stop: &CancellationToken,
+) -> Vec<Verified> {
     let mut all = Vec::new();
     for (entry, detail) in view.changes.entries.iter().zip(&view.details) {
         let level = level.unwrap_or(entry.seen.settings.verify);
         let stage = &view.stages[detail.stage];
-        let result = verify_one(entry, stage, level, observer).await;
+        let result = match stop.is_cancelled() {
+            true => Err(run::JobError::Interrupted),
+            false => verify_one(entry, stage, level, observer, stop).await,
+        };
         let seen = &entry.seen;
         all.push(Verified {
             address: seen.address.clone(),
@@ -137,6 +145,7 @@ async fn verify_one(
     stage: &Stage,
     level: Verify,
     observer: &dyn Observer,
+    stop: &CancellationToken,
 ) -> Result<run::Comparison, run::JobError> {
     let seen = &entry.seen;
     let absent = |place: &diff::Place| run::JobError::Absent(place.to_string());
@@ -163,7 +172,7 @@ async fn verify_one(
             return Err(error);
         }
     };
-    let result = async {
+    let comparing = async {
         let moment = read_source.moment(&seen.from.database, &source.name).await?;
         let scans = run::scans(&seen.from.database, source, seen.settings.filter.as_deref(), moment);
         let census = run::census(read_source, &scans, &mapping.columns.read).await?;
@@ -189,8 +198,12 @@ async fn verify_one(
             (observer, &seen.address),
         )
         .await
-    }
-    .await;
+    };
+    // What was loaded for the comparison is released also when somebody asks to stop.
+    let result = tokio::select! {
+        result = comparing => result,
+        () = stop.cancelled() => Err(run::JobError::Interrupted),
+    };
     let event = match &result {
         Ok(_) => run::Event::Succeeded,
         Err(error) => run::Event::Failed(error.to_string()),

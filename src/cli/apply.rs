@@ -38,7 +38,12 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
         };
         session::say_warnings(&view.warnings, context);
         let shown = match context.output {
-            // One document on stdout: that of the end.
+            // One document on stdout: that of the end. Who is asked sees the diff all the same.
+            Output::Json if !arguments.auto_approve => {
+                let printer = &context.printer;
+                printer.important(&changes::text(&view.changes, printer.stderr_style()));
+                Ok(())
+            }
             Output::Json => Ok(()),
             _ => plan::show(&view, context),
         };

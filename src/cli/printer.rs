@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use terminal_size::{Height, Width};
+
 use super::{Color, Global};
 use crate::render::Style;
 
@@ -19,12 +21,12 @@ impl Printer {
 
     /// How text on stdout is to look.
     pub fn stdout_style(&self) -> Style {
-        style(self.color, io::stdout().is_terminal())
+        style(self.color, io::stdout().is_terminal(), terminal_size::terminal_size_of(io::stdout()))
     }
 
     /// How text on stderr is to look.
     pub fn stderr_style(&self) -> Style {
-        style(self.color, io::stderr().is_terminal())
+        style(self.color, io::stderr().is_terminal(), terminal_size::terminal_size_of(io::stderr()))
     }
 
     /// Writes data. A reader that went away is no failure: it had enough.
@@ -92,19 +94,18 @@ pub(super) fn to_stdout(text: &str) {
 
 /// Whether colour is wanted where no flag was read yet.
 pub(super) fn early_color() -> bool {
-    style(Color::Auto, io::stderr().is_terminal()).color
+    style(Color::Auto, io::stderr().is_terminal(), None).color
 }
 
-fn style(color: Color, terminal: bool) -> Style {
+fn style(color: Color, terminal: bool, size: Option<(Width, Height)>) -> Style {
     let color = match color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => terminal && !no_color(),
     };
-    let width = std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok())
-        .filter(|columns| (40..=400).contains(columns));
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let seen = size.map(|(Width(columns), _)| usize::from(columns));
+    let width = told.or(seen).filter(|columns| (40..=400).contains(columns));
     Style { color, width: width.unwrap_or(Style::DEFAULT_WIDTH) }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn load(plans: &[PathBuf], context: &Context) -> Result<Loaded, ExitC
     })
 }
 
-fn say_invalid(found: &[Diagnostic], context: &Context) {
+pub(super) fn say_invalid(found: &[Diagnostic], context: &Context) {
     context.printer.important(&diagnostics::text(found, context.printer.stderr_style()));
     context.printer.important(&format!("invalid: {}\n", diagnostics::summary(found)));
 }
@@ -96,7 +96,7 @@ pub(super) fn of_job(error: &JobError) -> ExitCode {
         JobError::Different(_) | JobError::Absent(_) => ExitCode::Differences,
         JobError::State(error) => of_state(error),
         JobError::Cluster(error) => of_cluster(error),
-        JobError::Fenced(_) => ExitCode::Stale,
+        JobError::Fenced(_) | JobError::Repartitioned(_) => ExitCode::Stale,
         JobError::Moving(_) => ExitCode::Temporary,
         _ => ExitCode::Failure,
     }

@@ -76,7 +76,7 @@ fn place(arguments: &StatusArgs, context: &Context) -> Result<PathBuf, ExitCode>
     match plan::settings_in(Path::new(".")) {
         Ok(settings) => Ok(settings.state),
         Err(found) => {
-            session::say_warnings(&found, context);
+            session::say_invalid(&found, context);
             Err(ExitCode::InvalidPlan)
         }
     }

@@ -50,7 +50,8 @@ pub(super) fn run(arguments: &VerifyArgs, context: &Context) -> ExitCode {
         session::say_warnings(&view.warnings, context);
         let expected = Expected { collections: view.changes.entries.len(), rows: 0 };
         let progress = session::progress(context, expected);
-        let verified = flow::verify(&view, level, &progress).await;
+        let stop = session::stop_on_signals(context);
+        let verified = flow::verify(&view, level, &progress, &stop).await;
         progress.finish();
         let text = match context.output {
             Output::Text => verification::text(&verified, context.printer.stdout_style()),
@@ -63,6 +64,7 @@ pub(super) fn run(arguments: &VerifyArgs, context: &Context) -> ExitCode {
         let failed = verified.iter().filter_map(|one| one.result.as_ref().err()).map(session::of_job);
         let different = verified.iter().any(|one| one.result.is_ok() && !one.is_same());
         match failed.max_by_key(|code| *code as u8) {
+            Some(ExitCode::Interrupted) => ExitCode::Interrupted,
             _ if different => ExitCode::Differences,
             Some(code) => code,
             None => ExitCode::Success,

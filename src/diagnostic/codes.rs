@@ -159,8 +159,8 @@ codes! {
     SettingsDiffer = "VF0404", Error, "plans under different vecferry.toml files",
         "The given plans lie under different `vecferry.toml` files, so it is open where the state of the run would be kept. Give them in separate commands.";
 
-    SourceUnreadable = "VF1001", Error, "the source collection could not be looked at",
-        "The source cluster answered, but not for this collection. Its own words are part of the message. The other collections of the plan go on; this one is named at the end, and the exit code is 3.";
+    SourceUnreadable = "VF1001", Error, "the collection could not be looked at",
+        "The cluster answered, but not for this collection. Its own words are part of the message. The other collections of the plan go on; this one is named at the end, and the exit code is 3.";
     SourceMissing = "VF1002", Error, "the source has no such collection",
         "The plan names a collection that the source's database does not hold. Names are case-sensitive, and each belongs to one database.";
     CannotHold = "VF1003", Error, "the target cannot hold it",
@@ -191,6 +191,8 @@ codes! {
         "No connection could be opened to a cluster that the plan names: nothing listens there, the name does not resolve, TLS does not fit, or a secret that the plan refers to could not be read. Nothing was read or written anywhere.";
     CredentialsRefused = "VF1017", Error, "a cluster refused the credentials",
         "The cluster answered, and does not accept the token or the user name and password that the plan refers to. Nothing was read or written anywhere.";
+    StateUnreadable = "VF1018", Error, "the state of this target cannot be read",
+        "The journal that remembers what was done for this target is damaged or was written by a newer version. A journal that forgets a record would let rows be inserted a second time, so nothing is guessed. The other collections of the plan go on.";
     Shaped = "VF1101", Warning, "shaped on the way",
         "Something arrives otherwise than the source has it, because the target needs it so.";
     GoesOn = "VF1102", Warning, "an unfinished run goes on",

@@ -40,6 +40,14 @@ pub fn decide(seen: Seen) -> Entry {
 /// What the mapping and the census have to say.
 fn remarks(entry: &mut Entry) {
     let seen = &entry.seen;
+    if let Some(error) = &seen.state_error {
+        entry.state_conflict = true;
+        entry.blocked.push(
+            Note::new(Code::StateUnreadable, error.clone()).help(
+                "restore the state from a backup, or drop the target collection and delete that file to start over",
+            ),
+        );
+    }
     if let Some(error) = &seen.source_error {
         entry.blocked.push(
             Note::new(Code::SourceUnreadable, error.clone())
@@ -135,6 +143,8 @@ fn missing_target(entry: &mut Entry, prior: Option<&Prior>) -> (Action, Work) {
             if !prior.finished
                 && !prior.converging
                 && prior.target_id.is_none()
+                && (prior.splits.0 == 0
+                    || entry.seen.source.as_ref().is_none_or(|source| source.id == prior.source_id))
                 && prior.plan_hash == entry.seen.plan_hash =>
         {
             entry.notes.push(Note::new(
@@ -344,7 +354,7 @@ fn converge(entry: &mut Entry) -> (Action, Work) {
         None => {
             entry.notes.push(Note::new(
                 Code::ComparedLater,
-                "a side is not loaded, so the rows are compared when the plan is applied",
+                "the rows are compared when the plan is applied: a side is not loaded, or cannot be compared before",
             ));
             (Action::Update, Work::Converge)
         }

@@ -160,8 +160,10 @@ pub struct Seen {
     pub plan_hash: String,
     /// The source, if there is one.
     pub source: Option<LiveCollection>,
-    /// Why the source could not be looked at, if it could not.
+    /// Why one of the sides could not be looked at, if it could not.
     pub source_error: Option<String>,
+    /// Why the state of this target cannot be read, if it cannot.
+    pub state_error: Option<String>,
     /// The target, if there is one.
     pub target: Option<LiveCollection>,
     /// Whether the target's database exists.

@@ -95,6 +95,7 @@ fn seen(on_existing: OnExisting) -> Seen {
         plan_hash: HASH.into(),
         source: Some(source),
         source_error: None,
+        state_error: None,
         target: None,
         target_database_exists: true,
         mapping: Some(mapping),

@@ -204,7 +204,10 @@ async fn one(
 ) -> Result<(diff::Entry, Option<Census>), FlowError> {
     let Wanted { address, from, to, settings, .. } = want;
     let plan_hash = plan_hash(&from, &to, &settings);
-    let prior = store.job(&JobId::of(&to.uri, &to.database, &to.collection))?.map(|job| remembered(&job));
+    let (prior, state_error) = match store.job(&JobId::of(&to.uri, &to.database, &to.collection)) {
+        Ok(job) => (job.map(|job| remembered(&job)), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     let database_exists = target_databases.is_none_or(|names| names.contains(&to.database));
     let (source, target) = futures::join!(sides.source.describe(&from.database, &from.collection), async {
         if database_exists { sides.target.describe(&to.database, &to.collection).await } else { Ok(None) }
@@ -214,7 +217,14 @@ async fn one(
         Err(error) if ends_the_command(&error) => return Err(error.into()),
         Err(error) => (None, Some(error.to_string())),
     };
-    let target = target?;
+    let target = match target {
+        Ok(target) => target,
+        Err(error) if ends_the_command(&error) => return Err(error.into()),
+        Err(error) => {
+            source_error.get_or_insert(error.to_string());
+            None
+        }
+    };
     let (from_can, to_can) = (sides.source.capabilities(), sides.target.capabilities());
     let mut seen = Seen {
         address,
@@ -228,6 +238,7 @@ async fn one(
         source_load_needs_index: from_can.load_needs_index,
         target_load_needs_index: to_can.load_needs_index,
         source_error: None,
+        state_error,
         source: None,
         target,
         from,

@@ -54,6 +54,7 @@ pub(super) fn entry(collection: &str, action: Action, work: Work) -> Entry {
         plan_hash: "p1".to_owned(),
         source: None,
         source_error: None,
+        state_error: None,
         target: None,
         target_database_exists: true,
         mapping: None,

@@ -217,9 +217,16 @@ async fn piece_by_pages(
     let mut rest = range.clone();
     let mut batches: Vec<RowBatch> = Vec::new();
     let mut keys = 0;
-    let mut ended = false;
+    let (mut ended, mut limit) = (false, PAGE);
     while keys < PIECE && !ended {
-        let page = read.read_next(scan, &rest, std::slice::from_ref(&scan.key), PAGE).await?;
+        let page = match read.read_next(scan, &rest, std::slice::from_ref(&scan.key), limit).await {
+            Ok(page) => page,
+            Err(error) if error.kind == ErrorKind::TooLarge && limit > 1 => {
+                limit /= 2;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         match page.max_key() {
             Some(last) => {
                 ended = rest.to.as_ref() == Some(&last);

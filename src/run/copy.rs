@@ -61,8 +61,14 @@ impl Job<'_> {
         first_error.map_or(Ok(()), Err)
     }
 
-    pub(super) fn scan_of(scans: &[Scan], split: &Split) -> Option<Scan> {
-        scans.iter().find(|scan| scan.partition == split.partition).cloned()
+    /// The scan that reads a split, as long as the source still has the partitions that the splits were made of.
+    pub(super) fn scan_of(scans: &[Scan], split: &Split) -> Result<Scan, JobError> {
+        scans.iter().find(|scan| scan.partition == split.partition).cloned().ok_or_else(|| {
+            JobError::Repartitioned(match &split.partition {
+                Some(name) => format!("partition `{name}` is gone from the source since the run began"),
+                None => "the source got partitions since the run began".to_owned(),
+            })
+        })
     }
 
     fn split_of(&self, number: usize) -> Option<(Split, Progress)> {
@@ -79,10 +85,7 @@ impl Job<'_> {
         }
         self.fence_now_and_then().await?;
         let Some((split, progress)) = self.split_of(number) else { return Ok(()) };
-        let Some(scan) = Self::scan_of(source, &split) else {
-            let partition = split.partition.unwrap_or_default();
-            return Err(JobError::Fenced(format!("partition `{partition}` is gone from the source")));
-        };
+        let scan = Self::scan_of(source, &split)?;
         if let Some(target) = target {
             return self.converge_split(number, &split, &scan, target).await;
         }

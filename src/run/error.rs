@@ -35,6 +35,9 @@ pub enum JobError {
     /// The target is not the one that the run made.
     #[error("{0}")]
     Fenced(String),
+    /// The source's partitions are no longer those that the splits were made of.
+    #[error("{0}")]
+    Repartitioned(String),
     /// The server made something else than it was asked for.
     #[error("the target was not made as asked: {0}")]
     MadeOtherwise(String),
@@ -66,6 +69,9 @@ impl JobError {
             }
             Self::Moving(_) => "stop the writers, then run the same command again",
             Self::Fenced(_) => "drop that collection to start over, or give the plan another `target`",
+            Self::Repartitioned(_) => {
+                "drop the target collection and run the same command again, to start over with the partitions of now"
+            }
             Self::MadeOtherwise(_) => {
                 "the server does not hold what the plan asks for; leave that out, or choose another target"
             }

@@ -115,12 +115,12 @@ impl Job<'_> {
     }
 
     /// Numbers of the splits that no longer hold as many rows on the source as were copied: somebody wrote to it meanwhile.
+    /// The source is counted as a whole first, so that rows in a partition that no split knows of are noticed too.
     async fn splits_that_moved(&self) -> Result<Vec<usize>, JobError> {
         let scans = self.source_scans().await?;
-        let mut now = 0;
-        for scan in &scans {
-            now += self.sides.source.count(scan, &KeyRange::ALL).await?;
-        }
+        let Some(first) = scans.first() else { return Ok(Vec::new()) };
+        let whole = Scan { partition: None, ..first.clone() };
+        let now = self.sides.source.count(&whole, &KeyRange::ALL).await?;
         let splits: Vec<(Split, Progress)> =
             self.state(|job| job.splits.iter().flatten().cloned().zip(job.progress.iter().copied()).collect());
         let held = |progress: &Progress| match progress {
@@ -130,13 +130,19 @@ impl Job<'_> {
         if splits.iter().map(|(_, progress)| held(progress)).sum::<u64>() == now {
             return Ok(Vec::new());
         }
-        let mut moved = Vec::new();
+        let (mut moved, mut known) = (Vec::new(), 0);
         for (number, (split, progress)) in splits.iter().enumerate() {
-            if let Some(scan) = Self::scan_of(&scans, split)
-                && self.sides.source.count(&scan, &split.range).await? != held(progress)
-            {
+            let scan = Self::scan_of(&scans, split)?;
+            let counted = self.sides.source.count(&scan, &split.range).await?;
+            known += counted;
+            if counted != held(progress) {
                 moved.push(number);
             }
+        }
+        if moved.is_empty() && self.sides.source.count(&whole, &KeyRange::ALL).await? > known {
+            return Err(JobError::Repartitioned(
+                "the source got a partition with rows in it since the run began".to_owned(),
+            ));
         }
         Ok(moved)
     }
@@ -148,10 +154,7 @@ impl Job<'_> {
         else {
             return Ok(RowDiff::default());
         };
-        let Some(scan) = Self::scan_of(source, &split) else {
-            let partition = split.partition.unwrap_or_default();
-            return Err(JobError::Fenced(format!("partition `{partition}` is gone from the source")));
-        };
+        let scan = Self::scan_of(source, &split)?;
         let found = compare(
             Side { read: &*self.sides.source, scan: &scan },
             Side { read: &*self.sides.target, scan: target },

@@ -13,6 +13,7 @@ mod locks;
 mod lost_answers;
 mod many;
 mod memory;
+mod moving;
 mod proxy;
 mod refusals;
 #[allow(dead_code)]
