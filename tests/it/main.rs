@@ -16,12 +16,9 @@ mod memory;
 mod moving;
 mod proxy;
 mod refusals;
-#[allow(dead_code)]
 mod runs;
 mod rust_source;
-#[allow(dead_code)]
 mod servers;
-#[allow(dead_code)]
 mod support;
 mod tls;
 mod types;

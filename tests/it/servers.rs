@@ -225,19 +225,19 @@ mod tests {
         assert!(found.text.contains("B holds 200 rows, but 199 distinct keys"), "{}", found.text);
     }
 
-    /// Run by `a_killed_test_process_leaves_nothing` in a process of its own: says which server it holds, and holds it.
-    #[test]
-    #[ignore = "only a part of another test"]
-    fn hold_a_server() {
-        let server = lite_source();
-        println!("\nholding {} {}", server.pid(), server.dir().display());
-        std::thread::sleep(Duration::from_secs(60));
-    }
-
+    /// Runs itself a second time, in a process of its own that says which server it holds, and holds it until it is killed.
     #[test]
     fn a_killed_test_process_leaves_nothing() {
+        const HOLDER: &str = "VECFERRY_TEST_HOLDS_A_SERVER";
+        if std::env::var_os(HOLDER).is_some() {
+            let server = lite_source();
+            println!("\nholding {} {}", server.pid(), server.dir().display());
+            std::thread::sleep(Duration::from_secs(60));
+            return;
+        }
         let mut holder = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "servers::tests::hold_a_server", "--ignored", "--nocapture"])
+            .args(["--exact", "servers::tests::a_killed_test_process_leaves_nothing", "--nocapture"])
+            .env(HOLDER, "1")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
