@@ -52,3 +52,30 @@ pub struct Capabilities {
     /// Whether an array of text needs `max_length` for its elements.
     pub array_text_needs_length: bool,
 }
+
+#[cfg(test)]
+impl Capabilities {
+    /// A server of tests that holds everything.
+    pub fn able() -> Self {
+        use DataType::{Array, BinaryVector, Float16Vector, FloatVector, Int64, Json, SparseFloatVector, VarChar};
+        Self {
+            server: "Milvus 9.9.9".into(),
+            types: [Array, BinaryVector, Float16Vector, FloatVector, Int64, Json, SparseFloatVector, VarChar].into(),
+            nullable: true,
+            nullable_vectors: true,
+            defaults: true,
+            omitted_defaults: true,
+            functions: true,
+            clustering_key: true,
+            max_vector_fields: 4,
+            max_shards: 16,
+            length_unit: LengthUnit::Bytes,
+            max_text_length: 65_535,
+            strict_names: true,
+            keeps_settings: true,
+            load_needs_index: true,
+            no_auto_index: [].into(),
+            array_text_needs_length: true,
+        }
+    }
+}

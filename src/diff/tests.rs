@@ -5,24 +5,9 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::collection::{DataType, Field, LoadState};
 use crate::mapping;
-use crate::plan::resolved::{Indexes, Partitions, Shards};
 
 const HASH: &str = "p1:sha256:aa";
 const RUN: &str = "20260101-000000-abcd";
-
-fn settings(on_existing: OnExisting) -> Settings {
-    Settings {
-        shards: Shards::AsSource,
-        dynamic_field: None,
-        drop: Vec::new(),
-        filter: None,
-        partitions: Partitions::Copy,
-        indexes: Indexes::Auto,
-        load: false,
-        on_existing,
-        verify: Verify::Full,
-    }
-}
 
 fn live(mark: &[(&str, &str)]) -> LiveCollection {
     let mut vector = Field::new("v", DataType::FloatVector);
@@ -56,25 +41,7 @@ fn live(mark: &[(&str, &str)]) -> LiveCollection {
 }
 
 fn capabilities() -> crate::collection::Capabilities {
-    crate::collection::Capabilities {
-        server: "Milvus 9.9.9".into(),
-        types: [DataType::Int64, DataType::FloatVector, DataType::VarChar].into(),
-        nullable: true,
-        nullable_vectors: true,
-        defaults: true,
-        omitted_defaults: true,
-        functions: true,
-        clustering_key: true,
-        max_vector_fields: 4,
-        max_shards: 16,
-        length_unit: crate::collection::LengthUnit::Bytes,
-        max_text_length: 65_535,
-        strict_names: true,
-        keeps_settings: true,
-        load_needs_index: true,
-        no_auto_index: [].into(),
-        array_text_needs_length: true,
-    }
+    crate::collection::Capabilities::able()
 }
 
 fn rows(physical: u64) -> Option<Rows> {
@@ -85,7 +52,7 @@ fn rows(physical: u64) -> Option<Rows> {
 fn seen(on_existing: OnExisting) -> Seen {
     let source = live(&[]);
     let place = |uri: &str| Place { uri: uri.into(), database: "default".into(), collection: "docs".into() };
-    let settings = settings(on_existing);
+    let settings = Settings::plain(on_existing);
     let mapping = mapping::compile(&source, &settings, "docs", &capabilities(), &capabilities(), 100);
     Seen {
         address: "m.default.docs".into(),

@@ -4,47 +4,17 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::collection::{
-    Capabilities, CollectionSchema, Consistency, DataType, DefaultValue, Field, Function, FunctionKind, LengthUnit,
-    LiveCollection, LoadState,
+    Capabilities, CollectionSchema, Consistency, DataType, DefaultValue, Field, Function, FunctionKind, LiveCollection,
+    LoadState,
 };
-use crate::plan::resolved::{Indexes, OnExisting, Partitions, Settings, Shards, Verify};
+use crate::plan::resolved::{OnExisting, Settings, Shards};
 
 fn settings() -> Settings {
-    Settings {
-        shards: Shards::AsSource,
-        dynamic_field: None,
-        drop: Vec::new(),
-        filter: None,
-        partitions: Partitions::Copy,
-        indexes: Indexes::Auto,
-        load: false,
-        on_existing: OnExisting::Fail,
-        verify: Verify::Full,
-    }
+    Settings::plain(OnExisting::Fail)
 }
 
-/// A server that holds everything.
 fn able() -> Capabilities {
-    use DataType::{Array, BinaryVector, Float16Vector, FloatVector, Int64, Json, SparseFloatVector, VarChar};
-    Capabilities {
-        server: "Milvus 9.9.9".into(),
-        types: [Array, BinaryVector, Float16Vector, FloatVector, Int64, Json, SparseFloatVector, VarChar].into(),
-        nullable: true,
-        nullable_vectors: true,
-        defaults: true,
-        omitted_defaults: true,
-        functions: true,
-        clustering_key: true,
-        max_vector_fields: 4,
-        max_shards: 16,
-        length_unit: LengthUnit::Bytes,
-        max_text_length: 65_535,
-        strict_names: true,
-        keeps_settings: true,
-        load_needs_index: true,
-        no_auto_index: [].into(),
-        array_text_needs_length: true,
-    }
+    Capabilities::able()
 }
 
 /// A server that holds little.

@@ -205,3 +205,21 @@ pub enum Verify {
     /// A fingerprint of every field of every row, range by range.
     Full,
 }
+
+#[cfg(test)]
+impl Settings {
+    /// What a plan means that says nothing but what to do where the target exists.
+    pub fn plain(on_existing: OnExisting) -> Self {
+        Self {
+            shards: Shards::AsSource,
+            dynamic_field: None,
+            drop: Vec::new(),
+            filter: None,
+            partitions: Partitions::Copy,
+            indexes: Indexes::Auto,
+            load: false,
+            on_existing,
+            verify: Verify::Full,
+        }
+    }
+}

@@ -6,7 +6,7 @@ use crate::diagnostic::Code;
 use crate::diff::{
     Action, ChangeSet, Difference, DifferenceKind, Entry, Line, Note, Place, RowDiff, Rows, Seen, Sign, Work,
 };
-use crate::plan::resolved::{Indexes, OnExisting, Partitions, Settings, Shards, Verify};
+use crate::plan::resolved::{OnExisting, Settings};
 
 pub(super) const NARROW: Style = Style { color: false, width: 80 };
 pub(super) const WIDE: Style = Style { color: false, width: 200 };
@@ -35,17 +35,7 @@ pub(super) fn line(
 }
 
 pub(super) fn entry(collection: &str, action: Action, work: Work) -> Entry {
-    let settings = Settings {
-        shards: Shards::AsSource,
-        dynamic_field: None,
-        drop: Vec::new(),
-        filter: None,
-        partitions: Partitions::Copy,
-        indexes: Indexes::Auto,
-        load: false,
-        on_existing: OnExisting::Fail,
-        verify: Verify::Full,
-    };
+    let settings = Settings::plain(OnExisting::Fail);
     let seen = Seen {
         address: format!("kb.main.{collection}"),
         from: place(19530, "default", collection),
