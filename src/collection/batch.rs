@@ -118,6 +118,11 @@ impl RowBatch {
         }
     }
 
+    /// The primary keys of all rows, in their order.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        (0..self.rows()).map(|row| self.key(row))
+    }
+
     /// The largest key, or none in an empty batch.
     pub fn max_key(&self) -> Option<Key> {
         let column = self.record.column(self.key_column);
@@ -132,7 +137,7 @@ impl RowBatch {
 
     /// Refuses a batch with a key outside `range`: a server that answers another question must not be believed.
     pub fn check_range(&self, range: &KeyRange) -> Result<(), BatchError> {
-        match (0..self.rows()).map(|row| self.key(row)).find(|key| !range.contains(key)) {
+        match self.keys().find(|key| !range.contains(key)) {
             None => Ok(()),
             Some(key) => Err(BatchError::OutOfRange { key: key.to_string(), range: range.to_string() }),
         }

@@ -198,7 +198,7 @@ async fn piece_of_keys(
             Ok(rows) => {
                 let (rows, _) = rows.distinct()?;
                 if rows.rows() as u64 == physical {
-                    return Ok((Piece { keys: sorted_keys(&[rows]), physical, ..Piece::default() }, None));
+                    return Ok((Piece { keys: reader::sorted_keys(&[rows]), physical, ..Piece::default() }, None));
                 }
             }
             Err(error) if error.kind == ErrorKind::TooLarge => {}
@@ -219,14 +219,7 @@ async fn piece_by_pages(
     let mut keys = 0;
     let (mut ended, mut limit) = (false, PAGE);
     while keys < PIECE && !ended {
-        let page = match read.read_next(scan, &rest, std::slice::from_ref(&scan.key), limit).await {
-            Ok(page) => page,
-            Err(error) if error.kind == ErrorKind::TooLarge && limit > 1 => {
-                limit /= 2;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let page = reader::page(read, scan, &rest, std::slice::from_ref(&scan.key), &mut limit).await?;
         match page.max_key() {
             Some(last) => {
                 ended = rest.to.as_ref() == Some(&last);
@@ -238,11 +231,11 @@ async fn piece_by_pages(
         }
     }
     let covered = if ended { range } else { KeyRange { after: range.after, to: rest.after.clone() } };
-    let keys = sorted_keys(&batches);
+    let keys = reader::sorted_keys(&batches);
     let physical = read.count(scan, &covered).await?;
     let mut piece = Piece { physical, ..Piece::default() };
     if (keys.len() as u64) < physical {
-        let of_returned = count_named(read, scan, &keys).await?;
+        let of_returned = reader::count_named(read, scan, &keys).await?;
         piece.doubled = of_returned.saturating_sub(keys.len() as u64);
         piece.unreadable = physical.saturating_sub(of_returned);
         if piece.unreadable > 0 {
@@ -256,21 +249,6 @@ async fn piece_by_pages(
     Ok((piece, (!ended).then_some(rest)))
 }
 
-fn sorted_keys(batches: &[RowBatch]) -> Vec<Key> {
-    let mut keys: Vec<Key> = batches.iter().flat_map(|batch| (0..batch.rows()).map(|row| batch.key(row))).collect();
-    keys.sort();
-    keys
-}
-
-/// Physical rows of the keys, asked for by name.
-async fn count_named(read: &dyn ReadSide, scan: &Scan, keys: &[Key]) -> Result<u64, JobError> {
-    let mut counted = 0;
-    for chunk in keys.chunks(reader::KEYS_AT_ONCE) {
-        counted += read.count_keys(scan, chunk).await?;
-    }
-    Ok(counted)
-}
-
 /// A few keys that are doubled, by halving: some twenty counts for each.
 async fn name_doubled(read: &dyn ReadSide, scan: &Scan, keys: &[Key]) -> Result<Vec<Key>, JobError> {
     let mut found = Vec::new();
@@ -279,7 +257,7 @@ async fn name_doubled(read: &dyn ReadSide, scan: &Scan, keys: &[Key]) -> Result<
         if found.len() == EXAMPLES {
             break;
         }
-        if count_named(read, scan, part).await? <= part.len() as u64 {
+        if reader::count_named(read, scan, part).await? <= part.len() as u64 {
             continue;
         }
         if let [key] = part {

@@ -133,7 +133,7 @@ pub async fn compare(
 
 /// Which of the returned keys the target holds more than once, by halving.
 async fn doubled_keys(target: Side<'_>, scan: &Scan, batches: &[RowBatch]) -> Result<HashSet<Key>, JobError> {
-    let keys: Vec<Key> = batches.iter().flat_map(|batch| (0..batch.rows()).map(|row| batch.key(row))).collect();
+    let keys: Vec<Key> = batches.iter().flat_map(RowBatch::keys).collect();
     let mut found = HashSet::new();
     let mut open: Vec<&[Key]> = keys.chunks(reader::KEYS_AT_ONCE).collect();
     while let Some(part) = open.pop() {

@@ -71,7 +71,7 @@ impl Job<'_> {
         })
     }
 
-    fn split_of(&self, number: usize) -> Option<(Split, Progress)> {
+    pub(super) fn split_of(&self, number: usize) -> Option<(Split, Progress)> {
         self.state(|job| {
             let split = job.splits.as_ref()?.get(number)?.clone();
             Some((split, *job.progress.get(number)?))

@@ -51,16 +51,22 @@ impl Job<'_> {
             wanted.extend(self.indexes_for_reading());
         }
         let there = live.map(|live| live.indexes).unwrap_or_default();
-        for index in wanted.iter().filter(|index| !there.iter().any(|have| have.field == index.field)) {
-            target.create_index(&to.database, &to.collection, index).await?;
-        }
-        let progress = |built, all| self.tell(&Event::Indexing(built, all));
-        self.unless_stopped(target.wait_for_indexes(&to.database, &to.collection, &progress)).await?;
+        self.make_indexes(&wanted, &there).await?;
         if !was_loaded {
             self.phase("loading the target")?;
             self.unless_stopped(target.load(&to.database, &to.collection)).await?;
         }
         Ok(was_loaded)
+    }
+
+    /// Makes those of the wanted indexes whose fields have none, and waits until all are built.
+    async fn make_indexes(&self, wanted: &[Index], there: &[Index]) -> Result<(), JobError> {
+        let (to, target) = (&self.entry.seen.to, &self.sides.target);
+        for index in wanted.iter().filter(|index| !there.iter().any(|have| have.field == index.field)) {
+            target.create_index(&to.database, &to.collection, index).await?;
+        }
+        let progress = |built, all| self.tell(&Event::Indexing(built, all));
+        self.unless_stopped(target.wait_for_indexes(&to.database, &to.collection, &progress)).await
     }
 
     /// Indexes that only the verification needs, for vector fields that get none by the plan.
@@ -112,14 +118,8 @@ impl Job<'_> {
     pub(super) async fn touch(&self) -> Result<Success, JobError> {
         let to = &self.entry.seen.to;
         self.make_partitions().await?;
-        for index in &self.mapping.indexes {
-            let there = self.sides.target.describe(&to.database, &to.collection).await?.map(|live| live.indexes);
-            if !there.is_some_and(|there| there.iter().any(|have| have.field == index.field)) {
-                self.sides.target.create_index(&to.database, &to.collection, index).await?;
-            }
-        }
-        let progress = |built, all| self.tell(&Event::Indexing(built, all));
-        self.unless_stopped(self.sides.target.wait_for_indexes(&to.database, &to.collection, &progress)).await?;
+        let live = self.sides.target.describe(&to.database, &to.collection).await?;
+        self.make_indexes(&self.mapping.indexes, &live.map(|live| live.indexes).unwrap_or_default()).await?;
         if self.entry.seen.settings.load {
             self.unless_stopped(self.sides.target.load(&to.database, &to.collection)).await?;
         }

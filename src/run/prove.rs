@@ -149,9 +149,7 @@ impl Job<'_> {
 
     /// Compares a split with the source and writes what differs. Returns what was found.
     async fn mend(&self, number: usize, source: &[Scan], target: &Scan) -> Result<RowDiff, JobError> {
-        let Some((split, before)) =
-            self.state(|job| Some((job.splits.as_ref()?.get(number)?.clone(), *job.progress.get(number)?)))
-        else {
+        let Some((split, before)) = self.split_of(number) else {
             return Ok(RowDiff::default());
         };
         let scan = Self::scan_of(source, &split)?;

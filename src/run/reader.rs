@@ -61,13 +61,7 @@ pub async fn read(read: &dyn ReadSide, scan: &Scan, range: &KeyRange, fields: &[
             // Rows were deleted between the reading and the counting.
             continue;
         }
-        let mut of_returned_keys = 0;
-        for batch in &batches {
-            let keys: Vec<Key> = (0..batch.rows()).map(|row| batch.key(row)).collect();
-            for keys in keys.chunks(KEYS_AT_ONCE) {
-                of_returned_keys += read.count_keys(scan, keys).await?;
-            }
-        }
+        let of_returned_keys = count_named(read, scan, &sorted_keys(&batches)).await?;
         if of_returned_keys == physical {
             return Ok(RangeRows { batches, distinct, physical });
         }
@@ -85,7 +79,7 @@ pub async fn read(read: &dyn ReadSide, scan: &Scan, range: &KeyRange, fields: &[
 }
 
 /// Reads a range page by page in the order of its keys, until a page is empty. A short page is no end: servers send those at
-/// any time. A page too large for one answer is asked for in halves.
+/// any time.
 async fn by_cursor(
     read: &dyn ReadSide,
     scan: &Scan,
@@ -96,14 +90,7 @@ async fn by_cursor(
     let mut rest = range.clone();
     let mut limit = FIRST_PAGE;
     loop {
-        let page = match read.read_next(scan, &rest, fields, limit).await {
-            Ok(page) => page,
-            Err(error) if error.kind == ErrorKind::TooLarge && limit > 1 => {
-                limit /= 2;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let page = page(read, scan, &rest, fields, &mut limit).await?;
         let Some(last) = page.max_key() else {
             return Ok(batches);
         };
@@ -114,6 +101,38 @@ async fn by_cursor(
         rest.after = Some(last);
         batches.push(page.distinct()?.0);
     }
+}
+
+/// The next page of a range. One too large for an answer is asked for in halves, and `limit` stays at what fitted.
+pub async fn page(
+    read: &dyn ReadSide,
+    scan: &Scan,
+    range: &KeyRange,
+    fields: &[Field],
+    limit: &mut usize,
+) -> Result<RowBatch, JobError> {
+    loop {
+        match read.read_next(scan, range, fields, *limit).await {
+            Err(error) if error.kind == ErrorKind::TooLarge && *limit > 1 => *limit /= 2,
+            page => return Ok(page?),
+        }
+    }
+}
+
+/// The keys of all batches, ascending.
+pub fn sorted_keys(batches: &[RowBatch]) -> Vec<Key> {
+    let mut keys: Vec<Key> = batches.iter().flat_map(RowBatch::keys).collect();
+    keys.sort();
+    keys
+}
+
+/// Physical rows of the keys, asked for by name.
+pub async fn count_named(read: &dyn ReadSide, scan: &Scan, keys: &[Key]) -> Result<u64, JobError> {
+    let mut counted = 0;
+    for chunk in keys.chunks(KEYS_AT_ONCE) {
+        counted += read.count_keys(scan, chunk).await?;
+    }
+    Ok(counted)
 }
 
 /// Where a key stands that is counted and never returned: the key itself where it is the largest INT64, which is the one that
@@ -131,16 +150,12 @@ pub async fn name_unreadable(
             return Ok(top.to_string());
         }
     }
-    let mut keys: Vec<Key> = batches.iter().flat_map(|batch| (0..batch.rows()).map(|row| batch.key(row))).collect();
-    keys.sort();
+    let keys = sorted_keys(batches);
     let (mut gap, mut within) = (range.clone(), keys.as_slice());
     while within.len() > 1 {
         let middle = within.len() / 2 - 1;
         let left = KeyRange { after: gap.after.clone(), to: Some(within[middle].clone()) };
-        let mut returned = 0;
-        for keys in within[..=middle].chunks(KEYS_AT_ONCE) {
-            returned += read.count_keys(scan, keys).await?;
-        }
+        let returned = count_named(read, scan, &within[..=middle]).await?;
         if read.count(scan, &left).await? > returned {
             (gap, within) = (left, &within[..=middle]);
         } else {

@@ -408,7 +408,7 @@ impl ReadSide for Milvus {
         let answer = self.query(scan, expr, vec![scan.key.name.clone()], Vec::new()).await?;
         let batch = decode::batch(std::slice::from_ref(&scan.key), answer.fields_data)
             .map_err(|error| self.client.error(ErrorKind::Nonsense, "sample the keys", error.to_string()))?;
-        Ok(Some((0..batch.rows()).map(|row| batch.key(row)).collect()))
+        Ok(Some(batch.keys().collect()))
     }
 
     async fn load(&self, database: &str, collection: &str) -> Result<()> {
