@@ -5,6 +5,7 @@
 mod batch;
 mod capabilities;
 mod data_type;
+mod field_path;
 mod fingerprint;
 mod json_value;
 mod key;
@@ -13,6 +14,7 @@ mod schema;
 pub use batch::{BatchError, RowBatch};
 pub use capabilities::{Capabilities, LengthUnit};
 pub use data_type::DataType;
+pub use field_path::FieldPath;
 pub use fingerprint::{Fingerprint, RowHasher};
 pub use json_value::hash_json;
 pub use key::{Key, KeyRange};

@@ -15,7 +15,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Place, Prior, RowDiff, Rows, Seen, decide};
 use crate::mapping::{self, Mapping};
 use crate::plan::Loaded;
-use crate::plan::resolved::{Endpoint, Migration, OnExisting, Select, Settings, Verify};
+use crate::plan::resolved::{Endpoint, Migration, OnExisting, PrimaryKey, Select, Settings, Verify};
 use crate::run::{Census, JobError, Observer, Pace, Side, Sides, Silent, census, compare_all, scans};
 use crate::state::{Job, JobId, Store};
 
@@ -366,16 +366,44 @@ fn remembered(job: &Job) -> Prior {
 }
 
 /// Hash of everything that decides which rows arrive in which shape. Comments, the order of keys, limits, the level of
-/// verification, indexes, the load state and what to do where the target exists do not count: they can change without
-/// making other rows.
+/// verification, indexes, properties, aliases, descriptions, the load state and what to do where the target exists do not
+/// count: they can change without making other rows.
 fn plan_hash(from: &Place, to: &Place, settings: &Settings) -> String {
-    let Settings { shards, dynamic_field, drop, filter, partitions, indexes: _, load: _, on_existing: _, verify: _ } =
-        settings;
+    let Settings {
+        shards,
+        dynamic_field,
+        primary_key,
+        fields,
+        drop,
+        filter,
+        partitions,
+        num_partitions,
+        functions,
+        indexes: _,
+        properties: _,
+        consistency: _,
+        description: _,
+        aliases: _,
+        load: _,
+        on_existing: _,
+        verify: _,
+    } = settings;
     let mut drop = drop.clone();
     drop.sort();
-    let words = format!(
+    let mut words = format!(
         "{HASH_VERSION}\n{from:?}\n{to:?}\n{shards:?}\n{dynamic_field:?}\n{drop:?}\n{filter:?}\n{partitions:?}"
     );
+    // What came to the plan format later counts only where a plan says it, so that the hash of older plans stays the same.
+    for (said, later) in [
+        (*primary_key != PrimaryKey::default(), format!("\n{primary_key:?}")),
+        (!fields.is_empty(), format!("\n{fields:?}")),
+        (num_partitions.is_some(), format!("\nnum_partitions {num_partitions:?}")),
+        (!functions.is_empty(), format!("\nfunctions {functions:?}")),
+    ] {
+        if said {
+            words.push_str(&later);
+        }
+    }
     let digest: String = Sha256::digest(words).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{HASH_VERSION}:sha256:{digest}")
 }

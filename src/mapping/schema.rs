@@ -55,7 +55,7 @@ pub fn compile(
         late_properties.push((TTL.to_owned(), ttl));
     }
     let partitions = partitions(source, &schema, to, &mut found);
-    let indexes = indexes(source, &schema, settings.indexes, to, &mut found);
+    let indexes = indexes(source, &schema, &settings.indexes, to, &mut found);
     let columns = columns(&source.schema, &schema);
     let Remarks { blocked, notes, warnings, .. } = found;
     Mapping { schema, partitions, indexes, late_properties, columns, blocked, notes, warnings }
@@ -358,7 +358,7 @@ fn partitions(
 fn indexes(
     source: &LiveCollection,
     schema: &CollectionSchema,
-    wanted: Indexes,
+    wanted: &Indexes,
     to: &Capabilities,
     found: &mut Remarks,
 ) -> Vec<Index> {
@@ -371,7 +371,7 @@ fn indexes(
             .filter(|index| schema.field(&index.field).is_some())
             .map(|index| copied(index, to))
             .collect(),
-        Indexes::Auto => {
+        Indexes::Auto | Indexes::Each(_) => {
             for index in &source.indexes {
                 if schema.field(&index.field).is_some_and(|field| !field.data_type.is_vector()) {
                     found.notes.push(

@@ -308,6 +308,7 @@ pub(crate) fn resolve(name: &str, spec: &MilvusSpec, folder: &FilePath, span: Sp
             Some(duration) => duration.value()?,
             None => CONNECT_TIMEOUT,
         },
+        tier: super::resolved::Tier::default(),
         request_timeout: match timeouts.and_then(|timeouts| timeouts.request.as_ref()) {
             Some(duration) => duration.value()?,
             None => REQUEST_TIMEOUT,

@@ -1,9 +1,11 @@
 //! The checked plan: what the rest of vecferry reads. Every default is filled in, every reference between parts of the
 //! file is followed, and nothing here depends on how the file was written. Secrets are still references.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::collection::{Consistency, DataType, FieldPath, FunctionKind};
 use crate::diagnostic::Span;
 
 /// One plan file after syntax, schema and rules have passed.
@@ -47,12 +49,43 @@ pub struct Endpoint {
     pub auth: Auth,
     /// TLS settings; used where the uri is `https`.
     pub tls: Tls,
+    /// What kind of cluster it is, as far as its limits go.
+    pub tier: Tier,
     /// Deadline for opening a connection. Default 10 s.
     pub connect_timeout: Duration,
     /// Deadline for one request. Default 60 s.
     pub request_timeout: Duration,
     /// Where the plan declares it, for messages.
     pub span: Span,
+}
+
+/// What kind of cluster an endpoint is. Limits differ by it that no server tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tier {
+    /// Zilliz Cloud, Free.
+    Free,
+    /// Zilliz Cloud, Serverless.
+    Serverless,
+    /// Zilliz Cloud, Dedicated.
+    Dedicated,
+    /// Zilliz Cloud in the customer's own account.
+    Byoc,
+    /// Milvus that somebody runs.
+    #[default]
+    SelfHosted,
+}
+
+impl Tier {
+    /// The word that plans use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Serverless => "serverless",
+            Self::Dedicated => "dedicated",
+            Self::Byoc => "byoc",
+            Self::SelfHosted => "self_hosted",
+        }
+    }
 }
 
 /// How to log in. Holds references, never the secret.
@@ -141,20 +174,149 @@ pub struct Settings {
     pub shards: Shards,
     /// Dynamic field on the target; none: as the source has it.
     pub dynamic_field: Option<bool>,
-    /// Fields that are left behind.
+    /// The primary key.
+    pub primary_key: PrimaryKey,
+    /// Fields that differ from the source's, by their names on the target. A name `$meta.KEY` is a key of the dynamic field.
+    pub fields: BTreeMap<String, FieldSettings>,
+    /// Fields that are left behind, by their names on the source.
     pub drop: Vec<String>,
     /// A Milvus filter expression over the source; none: every row.
     pub filter: Option<String>,
     /// Named partitions.
     pub partitions: Partitions,
+    /// Number of partitions behind a partition key; none: as the source, or the server's default.
+    pub num_partitions: Option<u32>,
     /// Indexes of the target.
     pub indexes: Indexes,
+    /// Functions by name: added, or none to drop the source's.
+    pub functions: BTreeMap<String, Option<FunctionSettings>>,
+    /// Properties by name: set, or none to leave the source's behind.
+    pub properties: BTreeMap<String, Option<String>>,
+    /// Default consistency of reads; none: as the source.
+    pub consistency: Option<Consistency>,
+    /// Free text; none: as the source.
+    pub description: Option<String>,
+    /// Names that point to the target once it is verified.
+    pub aliases: Vec<String>,
     /// Whether the target is left loaded.
     pub load: bool,
     /// What to do where the target exists.
     pub on_existing: OnExisting,
     /// How the copy is proven.
     pub verify: Verify,
+}
+
+/// The target's primary key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PrimaryKey {
+    /// Field of the target that is the primary key; none: the field that carries the source's key, or has its name.
+    pub field: Option<String>,
+    /// Whether the server makes the keys; none: no, so that each row keeps its key.
+    pub auto_id: Option<bool>,
+    /// Scalar field of the target that keeps the source's keys where the server makes new ones.
+    pub keep_as: Option<String>,
+    /// With `auto_id`: whether rows bring their keys all the same, on servers that offer it.
+    pub allow_insert_auto_id: bool,
+}
+
+/// One field of the target.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FieldSettings {
+    /// Where its values come from.
+    pub origin: Origin,
+    /// For a place within JSON: whether the key stays there too. Default no.
+    pub keep: bool,
+    /// Its type; none: that of where it comes from.
+    pub data_type: Option<DataType>,
+    /// Type of the elements where `data_type` is an array.
+    pub element_type: Option<DataType>,
+    /// Longest text, in the target's unit.
+    pub max_length: Option<u32>,
+    /// Most elements of an array.
+    pub max_capacity: Option<u32>,
+    /// Between float and int8 vectors: an int8 number is the float times this, rounded. Default 127.
+    pub scale: Option<f64>,
+    /// Whether it holds nulls.
+    pub nullable: Option<bool>,
+    /// Default value; none: as the source. [`serde_json::Value::Null`] takes the source's away.
+    pub default: Option<serde_json::Value>,
+    /// What becomes of a null.
+    pub on_null: Option<OnNull>,
+    /// What becomes of a row whose value does not fit.
+    pub on_misfit: OnMisfit,
+    /// Whether it is the partition key; none: as the source.
+    pub partition_key: Option<bool>,
+    /// Whether it is the clustering key; none: as the source.
+    pub clustering_key: Option<bool>,
+    /// Free text; none: as the source.
+    pub description: Option<String>,
+    /// Whether its text is cut into words; none: as the source.
+    pub enable_analyzer: Option<bool>,
+    /// How its text is cut into words.
+    pub analyzer_params: Option<serde_json::Value>,
+    /// Whether its words can be matched; none: as the source.
+    pub enable_match: Option<bool>,
+    /// Whether it is memory-mapped; none: as the source.
+    pub mmap: Option<bool>,
+}
+
+/// Where the values of a field come from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Origin {
+    /// The source's field of the same name, or for `$meta.KEY` that key.
+    #[default]
+    Same,
+    /// A field of the source, or a place within JSON. `text` is what the plan says: a field of exactly that name comes first.
+    From {
+        /// As written.
+        text: String,
+        /// As a path.
+        path: FieldPath,
+    },
+    /// The same value in every row.
+    Value(serde_json::Value),
+    /// The name of the partition that the row stands in on the source.
+    Partition,
+}
+
+/// What becomes of a null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnNull {
+    /// It stays null.
+    Keep,
+    /// It becomes the default value.
+    Default,
+    /// The row does not fit.
+    Reject,
+}
+
+/// What becomes of a row whose value does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnMisfit {
+    /// The copy of its collection stops.
+    #[default]
+    Fail,
+    /// The value becomes null.
+    Null,
+    /// The value is cut to what fits.
+    Truncate,
+    /// The row goes to a file.
+    Quarantine,
+}
+
+/// A function of the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionSettings {
+    /// What it computes.
+    pub kind: FunctionKind,
+    /// Fields of the target that it reads.
+    pub inputs: Vec<String>,
+    /// Fields of the target that it fills.
+    pub outputs: Vec<String>,
+    /// Its parameters.
+    pub params: BTreeMap<String, String>,
+    /// Free text.
+    pub description: String,
 }
 
 /// Shards of the target.
@@ -169,14 +331,23 @@ pub enum Shards {
 }
 
 /// Named partitions. A collection with a partition key has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Partitions {
     /// The same partitions, empty ones too, each row in its own.
     Copy,
+    /// Some of them under other names.
+    Some {
+        /// Only these are copied; none: all of them.
+        only: Option<Vec<String>>,
+        /// New names by old ones. Partitions that get the same name become one.
+        rename: BTreeMap<String, String>,
+    },
+    /// All rows in the default partition.
+    None,
 }
 
 /// Indexes of the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Indexes {
     /// AUTOINDEX on each vector field, with the source's metric type where it has one.
     Auto,
@@ -184,6 +355,30 @@ pub enum Indexes {
     Copy,
     /// None.
     None,
+    /// By field of the target; vector fields that are not named as with `Auto`.
+    Each(BTreeMap<String, FieldIndex>),
+}
+
+/// The index of one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldIndex {
+    /// AUTOINDEX with the source's metric type where it has one.
+    Auto,
+    /// What the source has.
+    Copy,
+    /// None.
+    None,
+    /// This one.
+    Is {
+        /// `HNSW` and the like.
+        index_type: String,
+        /// `COSINE` and the like.
+        metric_type: Option<String>,
+        /// Its name; none: the source's, or the field's.
+        name: Option<String>,
+        /// Parameters such as `M` and `efConstruction`, each as the server spells it.
+        params: BTreeMap<String, String>,
+    },
 }
 
 /// What to do where the target collection exists.
@@ -213,10 +408,18 @@ impl Settings {
         Self {
             shards: Shards::AsSource,
             dynamic_field: None,
+            primary_key: PrimaryKey::default(),
+            fields: BTreeMap::new(),
             drop: Vec::new(),
             filter: None,
             partitions: Partitions::Copy,
+            num_partitions: None,
             indexes: Indexes::Auto,
+            functions: BTreeMap::new(),
+            properties: BTreeMap::new(),
+            consistency: None,
+            description: None,
+            aliases: Vec::new(),
             load: false,
             on_existing,
             verify: Verify::Full,
