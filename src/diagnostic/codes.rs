@@ -149,6 +149,70 @@ codes! {
         "`exclude` leaves names out of a pattern. With `source`, which names one collection, there is nothing to leave out.";
     EmptyName = "VF0330", Error, "an empty or blank name",
         "A name that is empty or holds only blanks can't be shown or typed.";
+    BadFieldName = "VF0331", Error, "not a field name that Milvus accepts",
+        "A new field's name has 1 to 255 letters, digits and underscores and does not start with a digit. Names that start with `$` belong to Milvus; `$meta.KEY` under `fields` is a key of the dynamic field.";
+    RoleTwice = "VF0332", Error, "two fields for one role",
+        "A collection has one partition key and one clustering key at most. A field of the source that has the role gives it up where the plan gives it to another.";
+    BadPartitionKey = "VF0333", Error, "not a field that can be the partition key",
+        "A partition key decides in which partition a row lies. It is int64 or varchar, is not the primary key, and never holds a null.";
+    BadDefault = "VF0334", Error, "a default value that does not fit",
+        "The default has another type than the field, lies outside its range or is longer than `max_length` in bytes, or the type has no defaults in Milvus, as arrays and vectors.";
+    FromAndValue = "VF0335", Error, "a field filled twice",
+        "`from` carries what the source has, and `value` writes the same into every row. A field takes one of them.";
+    ValueWithoutType = "VF0336", Error, "a constant without a type",
+        "A field that is filled with a constant has no counterpart on the source that its type could come from, and a number alone could be of seven types. Say which with `type`.";
+    BadConstant = "VF0337", Error, "a constant that does not fit its field",
+        "The `value` has another type than the field, lies outside its range, is longer than `max_length` in bytes or `max_capacity` in elements, or the field is a vector, which no constant fills.";
+    BadPath = "VF0338", Error, "a path that can't be read",
+        "`from` names a field of the source, a place within JSON, or `$partition`. A place is written as Milvus writes it in expressions: `$meta.a.b`, `extra.a`, or `$meta[\"a.b\"]` for keys that hold dots or other marks.";
+    KeepWithoutPath = "VF0339", Error, "keep without a place within JSON",
+        "`keep` says whether a key stays in the JSON after its value went into a field of its own. It means nothing where the values come from a whole field, a partition's name or a constant.";
+    KeyTwice = "VF0340", Error, "one name for a field and a dynamic key",
+        "A row would have a field and a key of the dynamic field of the same name, or the same key twice. Milvus refuses the former, and of the latter one value would be lost.";
+    PathTwice = "VF0341", Error, "one place within JSON taken twice",
+        "Without `keep: true`, a key is taken out of the JSON when its value goes into a field. Two fields that take the same key, or one that takes a key around the other's, would find nothing there.";
+    MissingElementType = "VF0342", Error, "an array without the type of its elements",
+        "`type: array` alone does not say what the elements are. Add `element_type`.";
+    SettingOfOtherType = "VF0343", Error, "a setting that the type does not have",
+        "Some settings go with some types only: `element_type` and `max_capacity` with arrays, `max_length` with texts and arrays of them, `scale` with int8 and float vectors, analyzers and matching with texts.";
+    NullContradiction = "VF0344", Error, "what is said about nulls contradicts itself",
+        "A null is to be kept or made where the field takes none, or is to become a default value that is taken away at the same time.";
+    CannotBeCut = "VF0345", Error, "values that can't be cut",
+        "`on_misfit: truncate` cuts a text or an array that is too long. Values of other types are whole or wrong.";
+    OutputAlsoFilled = "VF0346", Error, "a function's output with settings of its own",
+        "The server fills the output of a function, in a type that follows from the function. Such a field is not filled by the plan, takes no nulls and defaults, and is no key of any kind.";
+    OutputTwice = "VF0347", Error, "a field that is filled by two functions",
+        "Each field is the output of one function at most.";
+    FunctionReadsItself = "VF0348", Error, "a function that fills what it reads",
+        "A function's inputs and outputs are different fields.";
+    AutoIdOnly = "VF0349", Error, "a setting for keys that the server makes",
+        "`keep_as` and `allow_insert_auto_id` say what becomes of the source's keys where the server makes new ones, which `auto_id: true` asks for. Without it each row keeps its key.";
+    KeptKeyName = "VF0350", Error, "a name for the kept keys that is taken",
+        "`keep_as` makes a field for the source's keys, beside all others. Its name is that of another field already.";
+    KeysKeptTwice = "VF0351", Error, "keys kept in two ways",
+        "With `allow_insert_auto_id` the rows bring the source's keys as their primary keys, so there is nothing left for `keep_as` to keep.";
+    BadPrimaryKey = "VF0352", Error, "not a field that can be the primary key",
+        "A primary key is a field of type int64 or varchar that holds a key of its own in each row: no null, no default, no constant, and nothing that is cut.";
+    DroppedAndUsed = "VF0353", Error, "a dropped field that is used",
+        "`drop` leaves a field of the source behind, and another part of the entry counts on it. A field that `from` names is not carried under its old name anyway, so it needs no `drop`.";
+    BadDynamicKey = "VF0354", Error, "not a key of the dynamic field",
+        "`$meta.KEY` under `fields` puts a value under one key of the dynamic field. It is JSON, so it has no type, length, default or role, and it needs the dynamic field on the target.";
+    IndexOnDynamicKey = "VF0355", Error, "an index on a dynamic key",
+        "vecferry makes indexes on fields. A key of the dynamic field that is to be indexed can be lifted into a field of its own.";
+    BadAlias = "VF0356", Error, "not an alias that Milvus accepts",
+        "An alias has 1 to 255 letters, digits and underscores and does not start with a digit.";
+    AliasTwice = "VF0357", Error, "an alias that is taken",
+        "Within a database a name belongs to one collection or points to one. The alias is the name of a collection that the plan reads or writes there, or is given twice.";
+    AliasWithMatch = "VF0358", Error, "aliases for a pattern",
+        "An alias points to one collection, but `match` may select many.";
+    BadPartitionName = "VF0359", Error, "not a partition name that Milvus accepts",
+        "A partition's name has 1 to 255 letters, digits and underscores and does not start with a digit.";
+    RenameOutsideOnly = "VF0360", Error, "a new name for a partition that is not copied",
+        "`only` lists the partitions whose rows are copied, and `rename` names another one.";
+    RenameBesidePartitionKey = "VF0361", Error, "partition names beside a partition key",
+        "A collection with a partition key has partitions that the server makes and names, so there are none to rename.";
+    PruneWithoutConverge = "VF0362", Error, "prune without converge",
+        "`prune: true` removes the rows that only the target has. That has a meaning only where a plan writes into a target as it stands, with `on_existing: converge`.";
 
     TomlSyntax = "VF0401", Error, "vecferry.toml is not valid TOML",
         "`vecferry.toml` could not be read as TOML, so none of its settings are known.";
@@ -193,6 +257,10 @@ codes! {
         "The cluster answered, and does not accept the token or the user name and password that the plan refers to. Nothing was read or written anywhere.";
     StateUnreadable = "VF1018", Error, "the state of this target cannot be read",
         "The journal that remembers what was done for this target is damaged or was written by a newer version. A journal that forgets a record would let rows be inserted a second time, so nothing is guessed. The other collections of the plan go on.";
+    RowsDoNotFit = "VF1019", Error, "rows do not fit",
+        "The whole source was read as the plan maps it, and some rows cannot be written: a value is too long, out of range or of another form, a null stands where none may be, or two rows would have one primary key. Nothing is written until the plan says what to do with such rows.";
+    AliasTaken = "VF1020", Error, "an alias and a collection of one name",
+        "An alias and a collection of one database cannot have the same name: an alias could never be pointed to the target, and what a plan writes into an alias would land in another collection.";
     Shaped = "VF1101", Warning, "shaped on the way",
         "Something arrives otherwise than the source has it, because the target needs it so.";
     GoesOn = "VF1102", Warning, "an unfinished run goes on",
@@ -201,14 +269,22 @@ codes! {
         "The state remembers a run that made this collection, and the target no longer has it.";
     ComparedLater = "VF1104", Warning, "compared when applied",
         "A side is not loaded, and a plan loads nothing, so how many rows differ is known only when the plan is applied.";
+    StartsOver = "VF1105", Warning, "an unfinished run starts over",
+        "The collection that an unfinished run made is dropped and filled anew: because the server makes the keys and no field keeps the old ones, so that nobody can tell which rows arrived; or because the plan changed since and says `on_existing: replace`.";
+    Scanned = "VF1106", Warning, "every row was read",
+        "The plan was made with `--scan`: the whole source was read as the plan maps it, and the rows that each rule touches were counted. A source that is not loaded cannot be read, and a plan loads nothing.";
     MayGoWrong = "VF1201", Warning, "something that could go wrong",
         "The plan can be applied, and this is worth a look before it is.";
     DoubledKeys = "VF1202", Warning, "the source holds doubled keys",
         "Milvus accepts several rows of one primary key. Each key arrives once, with the row that a query on the source returns for it; verification counts distinct keys and says how many rows were left behind.";
     OnlyOnTarget = "VF1203", Warning, "rows that only the target has",
-        "The plan converges: it writes what is missing or differs and leaves rows that only the target has alone.";
+        "The plan converges: it writes what is missing or differs. Rows that only the target has are left alone, unless the plan says `prune: true`: then they are removed.";
     NothingMatches = "VF1204", Warning, "a pattern matches no collection",
         "The pattern under `match` fits no collection of the source's database, or all that it fits are excluded.";
+    InQuarantine = "VF1205", Warning, "rows in quarantine",
+        "Some rows do not fit, and the plan says `on_misfit: quarantine`: they are written to files beside the state with the reason and the key, and are missing on the target. As long as there are any, apply and verify end with exit code 3.";
+    LosesKeys = "VF1206", Warning, "keys of the dynamic field are left behind",
+        "The source has a dynamic field and the target does not. The keys listed are in the rows and in no field of the target, so their values do not arrive.";
     SameTargetTwice = "VF1015", Error, "two collections have the same target",
         "Through a pattern, two entries of the plan would write to the same collection of the target.";
 }

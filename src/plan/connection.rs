@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
-use super::model::{MilvusSpec, TlsSpec};
+use super::model::{MilvusSpec, TierSpec, TlsSpec};
 use super::names;
 use super::report::Report;
-use super::resolved::{Auth, Endpoint, SecretRef, Tls};
+use super::resolved::{Auth, Endpoint, SecretRef, Tier, Tls};
 use super::tree::{Path, child};
 use super::values::SecretSpec;
 use crate::diagnostic::{Code, Span};
@@ -308,7 +308,14 @@ pub(crate) fn resolve(name: &str, spec: &MilvusSpec, folder: &FilePath, span: Sp
             Some(duration) => duration.value()?,
             None => CONNECT_TIMEOUT,
         },
-        tier: super::resolved::Tier::default(),
+        tier: match spec.tier {
+            Some(TierSpec::Free) => Tier::Free,
+            Some(TierSpec::Serverless) => Tier::Serverless,
+            Some(TierSpec::Dedicated) => Tier::Dedicated,
+            Some(TierSpec::Byoc) => Tier::Byoc,
+            Some(TierSpec::SelfHosted) => Tier::SelfHosted,
+            None => Tier::default(),
+        },
         request_timeout: match timeouts.and_then(|timeouts| timeouts.request.as_ref()) {
             Some(duration) => duration.value()?,
             None => REQUEST_TIMEOUT,

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::address::address;
 use super::schema_words::{
-    example, expected, form, found, join, property_names, range_message, required_keys, required_only, resolve,
+    example, expected, forms, found, join, property_names, range_message, required_keys, required_only, resolve,
     text_of, word,
 };
-use super::secrets::{is_reference_like, is_secret_key};
+use super::secrets::{self, is_reference_like};
 use super::suggest::{did_you_mean, list};
 use super::tree::{Document, Kind as NodeKind, Node, Path, Step, child};
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -90,7 +90,9 @@ impl Explainer<'_> {
                     .get("oneOf")
                     .or_else(|| rule.get("anyOf"))
                     .and_then(Value::as_array)
-                    .cloned()
+                    .map(|branches| {
+                        branches.iter().map(|branch| resolve(self.schema, branch).clone()).collect::<Vec<_>>()
+                    })
                     .unwrap_or_default();
                 self.no_branch(error, &path, &branches, context);
             }
@@ -127,16 +129,18 @@ impl Explainer<'_> {
                 self.not_allowed(&path, &allowed);
             }
             Kind::Enum { options } => {
-                let allowed: Vec<String> =
+                let mut allowed: Vec<String> =
                     options.as_array().map(|options| options.iter().map(word).collect()).unwrap_or_default();
+                // `null` may stand there with and without quotes.
+                allowed.dedup();
                 self.not_allowed(&path, &allowed);
             }
             Kind::Type { kind } => {
                 let expected = match kind {
                     TypeKind::Single(kind) => expected(*kind).to_owned(),
                     TypeKind::Multiple(kinds) => {
-                        let words: Vec<&str> = kinds.iter().map(expected).collect();
-                        words.join(" or ")
+                        let words: Vec<String> = kinds.iter().map(|kind| expected(kind).to_owned()).collect();
+                        join(&words, "or")
                     }
                 };
                 if rule.get("pattern").is_some_and(is_duration) {
@@ -270,8 +274,18 @@ impl Explainer<'_> {
         let scores: Vec<usize> = context.iter().map(|errors| score(errors, here)).collect();
         let best = scores.iter().copied().min().unwrap_or(WRONG_FORM);
         if best >= WRONG_FORM {
-            let forms: Vec<String> = branches.iter().map(form).collect();
+            let forms: Vec<String> = branches.iter().flat_map(forms).collect();
             let node = self.document.root.find(path);
+            if let Some(text) = node.and_then(text_of).filter(|_| !constants.is_empty() && !is_secret(path)) {
+                let help = match did_you_mean(text, &constants) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => format!("use {}", join(&forms, "or")),
+                };
+                let message = format!("`{}` is not among the choices here", short(text));
+                let span = self.document.span(path);
+                self.add(Code::ValueNotAllowed, message, Some(help), span, path);
+                return;
+            }
             // A number of a wrong kind, such as 1.5 shards, is no answer to "expected a number".
             let takes_numbers = branches.iter().any(|branch| branch["type"] == "integer");
             let what = match node.map_or("nothing", found) {
@@ -287,7 +301,10 @@ impl Explainer<'_> {
         let meant = scores.iter().position(|score| *score == best);
         match meant.and_then(|at| context.get(at)) {
             Some(errors) if tied == 1 => {
-                for error in errors {
+                // Misspelled keys first, as in the whole.
+                let (unknown, others): (Vec<_>, Vec<_>) =
+                    errors.iter().partition(|error| matches!(error.kind(), Kind::AdditionalProperties { .. }));
+                for error in unknown.into_iter().chain(others) {
                     self.explain_within(error, meant.and_then(|at| branches.get(at)));
                 }
             }
@@ -369,6 +386,11 @@ impl Explainer<'_> {
                 Step::Index(_) => at.get("items")?,
             };
             at = resolve(self.schema, at);
+            // Of what may be a word or a mapping, the mapping.
+            if let Some(Value::Array(branches)) = at.get("oneOf").filter(|_| at.get("properties").is_none()) {
+                let mut branches = branches.iter().map(|branch| resolve(self.schema, branch));
+                at = branches.find(|branch| branch["type"] == "object")?;
+            }
         }
         example(at.get("properties")?.get(key)?)
     }
@@ -420,7 +442,10 @@ fn unescape(step: &str) -> String {
 }
 
 fn is_secret(path: &Path) -> bool {
-    path.iter().any(|step| matches!(step, Step::Key(key) if is_secret_key(key)))
+    secrets::is_secret_path(path.iter().filter_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        Step::Index(_) => None,
+    }))
 }
 
 /// A text cut to what a message can hold.

@@ -2,23 +2,26 @@
 //! each at its line and column.
 //!
 //! The way of a file: [`files`] reads it, [`yaml`] makes a [`tree`] with byte positions, [`schema`] holds it against the
-//! JSON Schema, [`model`] is its typed form, [`rules`] and [`targets`] say what a schema can't, and [`resolve`] fills in
-//! what was left out. `vecferry.toml` takes the same way through [`settings`].
+//! JSON Schema, [`model`], [`shape_spec`] and [`field_spec`] are its typed form, [`rules`] and [`targets`] say what a
+//! schema can't, and [`resolve`] fills in what was left out. `vecferry.toml` takes the same way through [`settings`].
 
 mod address;
 mod connection;
 mod explain;
+mod field_spec;
 mod files;
 mod model;
 mod names;
 mod report;
 mod resolve;
+mod resolve_shape;
 pub mod resolved;
 mod rules;
 mod schema;
 mod schema_words;
 mod secrets;
 mod settings;
+mod shape_spec;
 mod suggest;
 mod targets;
 mod tree;

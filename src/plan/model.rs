@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::values::{DatabaseSpec, Duration, SecretSpec, ShardsSpec, Version};
+use super::field_spec::FieldSpec;
+use super::shape_spec::{FunctionSpec, IndexesSpec, PartitionsSpec, PrimaryKeySpec, Property};
+use super::values::{DatabaseSpec, Duration, SecretSpec, ShardsSpec, Version, whole};
 
 /// A plan: which collections go from which cluster to which, and what they look like on arrival.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -62,6 +64,8 @@ pub(crate) struct MilvusSpec {
     pub(crate) password: Option<SecretSpec>,
     /// TLS settings, for `https://` only; without them, the system's certificate authorities. Example: `tls: {ca: certs/ca.pem}`
     pub(crate) tls: Option<TlsSpec>,
+    /// What kind of cluster it is, because limits differ that no server tells; without it, `self_hosted`. Example: `tier: serverless`
+    pub(crate) tier: Option<TierSpec>,
     /// How long to wait. Example: `timeouts: {connect: 10s, request: 60s}`
     pub(crate) timeouts: Option<TimeoutsSpec>,
 }
@@ -134,6 +138,10 @@ pub(crate) struct CollectionSpec {
     pub(crate) shards: Option<ShardsSpec>,
     /// Whether the target takes fields that its schema does not name; without it, as the source. Example: `dynamic_field: true`
     pub(crate) dynamic_field: Option<bool>,
+    /// The primary key: a field's name, or who makes the keys and where the old ones go; without it, as the source, with each row keeping its key. Example: `primary_key: {auto_id: true, keep_as: legacy_id}`
+    pub(crate) primary_key: Option<PrimaryKeySpec>,
+    /// Fields that differ from the source's, by their names on the target; `$meta.KEY` is a key of the dynamic field. What is not named is carried as it is. Example: `fields: {headline: {from: title, max_length: 512}}`
+    pub(crate) fields: Option<BTreeMap<String, FieldSpec>>,
     /// Fields to leave behind. Example: `drop: [internal_score]`
     pub(crate) drop: Option<Vec<String>>,
     /// A Milvus filter expression over the source; only rows that fit are copied. Example: `where: "year >= 2015"`
@@ -141,12 +149,28 @@ pub(crate) struct CollectionSpec {
     pub(crate) filter: Option<String>,
     /// What becomes of named partitions; without it, `copy`. Example: `partitions: copy`
     pub(crate) partitions: Option<PartitionsSpec>,
-    /// Indexes on the target; without it, `auto`. Example: `indexes: copy`
+    /// Partitions behind the partition key, from 1 to 4096; without it, as the source, or as many as the server makes. Example: `num_partitions: 64`
+    #[serde(default, deserialize_with = "whole")]
+    #[schemars(range(min = 1, max = 4_096))]
+    pub(crate) num_partitions: Option<u32>,
+    /// Indexes on the target, for all fields or by field; without it, `auto`. Example: `indexes: copy`
     pub(crate) indexes: Option<IndexesSpec>,
+    /// Functions by name: what the target is to have, or `none` to leave the source's behind. Example: `functions: {search: {type: bm25, input_fields: [text], output_fields: [text_sparse]}}`
+    pub(crate) functions: Option<BTreeMap<String, FunctionSpec>>,
+    /// Properties of the target by name, over the source's; `null` leaves the source's behind. Example: `properties: {collection.ttl.seconds: 86400}`
+    pub(crate) properties: Option<BTreeMap<String, Property>>,
+    /// How fresh reads of the target are unless a request says otherwise; without it, as the source. Example: `consistency: bounded`
+    pub(crate) consistency: Option<ConsistencySpec>,
+    /// Free text about the target; without it, the source's. Example: `description: articles of the knowledge base`
+    pub(crate) description: Option<String>,
+    /// Names that point to the target once its copy is proven. Only with `source`. Example: `aliases: [articles_live]`
+    pub(crate) aliases: Option<Vec<String>>,
     /// Whether the target is left loaded, ready for queries; without it, `false`. Example: `load: true`
     pub(crate) load: Option<bool>,
     /// What to do where the target collection exists; without it, `fail`. Example: `on_existing: converge`
     pub(crate) on_existing: Option<OnExistingSpec>,
+    /// With `on_existing: converge`: whether rows that only the target has are removed; without it, they are reported and left alone. Example: `prune: true`
+    pub(crate) prune: Option<bool>,
     /// How this copy is proven; without it, as the migration says. Example: `verify: counts`
     pub(crate) verify: Option<VerifySpec>,
 }
@@ -159,6 +183,7 @@ pub(crate) struct LimitsSpec {
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1_000_000))]
     pub(crate) write_mb_per_s: Option<f64>,
     /// Parts of collections (of some 8 MB each) that are in flight at once, over all collections of the migration; without it, 4. Example: `concurrency: 4`
+    #[serde(default, deserialize_with = "whole")]
     #[schemars(range(min = 1, max = 64))]
     pub(crate) concurrency: Option<u32>,
 }
@@ -169,28 +194,40 @@ pub(crate) struct LimitsSpec {
 pub(crate) enum VerifySpec {
     /// Distinct keys and physical rows are counted on both sides, range by range.
     Counts,
+    /// The same, and every field of the rows in one range out of ten, other ones each time.
+    Sample,
     /// Every field of every row is read again from the target and compared.
     Full,
 }
 
-/// What becomes of named partitions.
+/// How fresh reads are unless a request says otherwise.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum PartitionsSpec {
-    /// The target gets the same partitions, each row in its own.
-    Copy,
+pub(crate) enum ConsistencySpec {
+    /// They see every write.
+    Strong,
+    /// They see the client's own writes.
+    Session,
+    /// They see writes that are older than a few seconds.
+    Bounded,
+    /// They see writes some time later.
+    Eventually,
 }
 
-/// Indexes on the target.
+/// What kind of cluster an endpoint is.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum IndexesSpec {
-    /// AUTOINDEX on each vector field, with the source's metric type.
-    Auto,
-    /// What the source has, with its parameters.
-    Copy,
-    /// None.
-    None,
+pub(crate) enum TierSpec {
+    /// Zilliz Cloud, Free.
+    Free,
+    /// Zilliz Cloud, Serverless.
+    Serverless,
+    /// Zilliz Cloud, Dedicated.
+    Dedicated,
+    /// Zilliz Cloud in an account of your own.
+    Byoc,
+    /// Milvus that somebody runs.
+    SelfHosted,
 }
 
 /// What to do where the target collection exists.

@@ -1,19 +1,15 @@
 //! From the plan as written to the plan as the rest of vecferry reads it: defaults filled in, references followed.
 
-use std::collections::HashSet;
 use std::path::Path as FilePath;
 
 use super::connection;
-use super::model::{
-    CollectionSpec, EndpointSpec, IndexesSpec, MigrationSpec, OnExistingSpec, PartitionsSpec, PlanFile, VerifySpec,
-};
-use super::resolved::{
-    Endpoint, Indexes, Migration, OnExisting, Partitions, ResolvedPlan, Select, Selection, Settings, Shards, Verify,
-};
+use super::model::{CollectionSpec, EndpointSpec, MigrationSpec, PlanFile, VerifySpec};
+use super::resolve_shape;
+use super::resolved::{Endpoint, Migration, ResolvedPlan, Select, Selection};
 use super::rules::migration_name;
 use super::settings::{self, SettingsFileRead};
 use super::tree::{Document, Path, child, steps};
-use super::values::{DatabaseSpec, ShardsSpec};
+use super::values::DatabaseSpec;
 
 /// The database that every Milvus has.
 const DEFAULT_DATABASE: &str = "default";
@@ -129,48 +125,7 @@ impl Resolver<'_> {
             }
             _ => return None,
         };
-        Some(Selection { select, settings: settings_of(spec, verify), span: self.document.span(&child(at, key)) })
-    }
-}
-
-fn settings_of(spec: &CollectionSpec, verify: Option<VerifySpec>) -> Settings {
-    let mut seen = HashSet::new();
-    let named = spec.drop.iter().flatten();
-    let drop = named.filter(|field| seen.insert(*field)).cloned().collect();
-    Settings {
-        shards: match spec.shards {
-            None => Shards::AsSource,
-            Some(ShardsSpec::Auto) => Shards::Auto,
-            Some(ShardsSpec::Count(count)) => Shards::Count(count),
-        },
-        dynamic_field: spec.dynamic_field,
-        primary_key: super::resolved::PrimaryKey::default(),
-        fields: std::collections::BTreeMap::new(),
-        num_partitions: None,
-        functions: std::collections::BTreeMap::new(),
-        properties: std::collections::BTreeMap::new(),
-        consistency: None,
-        description: None,
-        aliases: Vec::new(),
-        drop,
-        filter: spec.filter.as_ref().map(|filter| filter.trim().to_owned()),
-        partitions: match spec.partitions {
-            None | Some(PartitionsSpec::Copy) => Partitions::Copy,
-        },
-        indexes: match spec.indexes {
-            None | Some(IndexesSpec::Auto) => Indexes::Auto,
-            Some(IndexesSpec::Copy) => Indexes::Copy,
-            Some(IndexesSpec::None) => Indexes::None,
-        },
-        load: spec.load.unwrap_or(false),
-        on_existing: match spec.on_existing {
-            None | Some(OnExistingSpec::Fail) => OnExisting::Fail,
-            Some(OnExistingSpec::Converge) => OnExisting::Converge,
-            Some(OnExistingSpec::Replace) => OnExisting::Replace,
-        },
-        verify: match spec.verify.or(verify) {
-            None | Some(VerifySpec::Full) => Verify::Full,
-            Some(VerifySpec::Counts) => Verify::Counts,
-        },
+        let settings = resolve_shape::settings(spec, verify);
+        Some(Selection { select, settings, span: self.document.span(&child(at, key)) })
     }
 }

@@ -202,6 +202,8 @@ pub struct Settings {
     pub load: bool,
     /// What to do where the target exists.
     pub on_existing: OnExisting,
+    /// Whether rows that only the target has are removed where the plan converges.
+    pub prune: bool,
     /// How the copy is proven.
     pub verify: Verify,
 }
@@ -397,6 +399,8 @@ pub enum OnExisting {
 pub enum Verify {
     /// Distinct keys and physical rows, range by range.
     Counts,
+    /// The same, and every field of every row in one range out of ten.
+    Sample,
     /// A fingerprint of every field of every row, range by range.
     Full,
 }
@@ -422,6 +426,7 @@ impl Settings {
             aliases: Vec::new(),
             load: false,
             on_existing,
+            prune: false,
             verify: Verify::Full,
         }
     }

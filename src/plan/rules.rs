@@ -1,12 +1,17 @@
 //! What the schema can't say about one plan file. Rules across entries and files are in `targets`.
 
+mod collection;
+mod fields;
+mod fits;
+mod together;
+
 use std::collections::{HashMap, HashSet};
 
 use globset::Glob;
 
 use super::connection;
 use super::explain::short;
-use super::model::{CollectionSpec, EndpointSpec, IndexesSpec, MigrationSpec, PlanFile};
+use super::model::{CollectionSpec, EndpointSpec, MigrationSpec, PlanFile};
 use super::names;
 use super::report::Report;
 use super::settings::SettingsFileRead;
@@ -101,10 +106,10 @@ fn check_migration(report: &mut Report<'_>, subject: &Subject<'_>, at: &Path, mi
         }
         None => {}
     }
-    for (index, collection) in migration.collections.iter().enumerate() {
+    for (index, spec) in migration.collections.iter().enumerate() {
         let at = child(&child(at, "collections"), index);
-        check_selection(report, &at, collection);
-        check_settings(report, &at, collection);
+        check_selection(report, &at, spec);
+        collection::check(report, &at, spec);
     }
 }
 
@@ -217,48 +222,6 @@ fn check_glob(report: &mut Report<'_>, at: &Path, pattern: &str) -> bool {
             );
             false
         }
-    }
-}
-
-/// What a collection looks like on arrival.
-fn check_settings(report: &mut Report<'_>, at: &Path, collection: &CollectionSpec) {
-    let mut dropped = HashSet::new();
-    for (index, field) in collection.drop.iter().flatten().enumerate() {
-        let at = child(&child(at, "drop"), index);
-        if names::check_blank(report, &at, field) {
-            continue;
-        }
-        if field == "$meta" {
-            report.value(
-                Code::DropsSystemField,
-                &at,
-                "`$meta` is no field of the schema",
-                "set `dynamic_field: false` to leave all dynamic fields behind",
-            );
-        } else if !dropped.insert(field) {
-            report.value(
-                Code::DroppedTwice,
-                &at,
-                format!("`{}` is dropped twice", short(field)),
-                "remove one, or name the field that was meant",
-            );
-        }
-    }
-    if collection.filter.as_ref().is_some_and(|filter| filter.trim().is_empty()) {
-        report.value(
-            Code::EmptyFilter,
-            &child(at, "where"),
-            "the filter is empty",
-            "leave `where` out to copy every row",
-        );
-    }
-    if collection.load == Some(true) && matches!(collection.indexes, Some(IndexesSpec::None)) {
-        report.key(
-            Code::LoadWithoutIndex,
-            &child(at, "load"),
-            "a collection can't be loaded without indexes",
-            "set `indexes: auto` or `copy`, or leave `load` out",
-        );
     }
 }
 

@@ -164,12 +164,17 @@ mod tests {
     fn visit(schema: &Value, look: &mut impl FnMut(&str, &Value)) {
         match schema {
             Value::Object(object) => {
-                if let Some(Value::Object(properties)) = object.get("properties") {
-                    for (name, property) in properties {
-                        look(name, property);
+                for (keyword, value) in object {
+                    // A mapping from names to schemas is no schema, though it may hold one named `properties`.
+                    if let ("properties", Value::Object(properties)) = (keyword.as_str(), value) {
+                        for (name, property) in properties {
+                            look(name, property);
+                            visit(property, look);
+                        }
+                    } else {
+                        visit(value, look);
                     }
                 }
-                object.values().for_each(|value| visit(value, look));
             }
             Value::Array(items) => items.iter().for_each(|item| visit(item, look)),
             _ => {}

@@ -52,17 +52,28 @@ pub(crate) fn word(value: &Value) -> String {
     }
 }
 
-/// A form that a value may have, in words.
-pub(crate) fn form(branch: &Value) -> String {
+/// The forms that a value may have by one branch of several, in words.
+pub(crate) fn forms(branch: &Value) -> Vec<String> {
     if let Some(constant) = branch.get("const") {
-        return format!("`{}`", word(constant));
+        return vec![format!("`{}`", word(constant))];
     }
-    match branch.get("type").and_then(Value::as_str) {
+    match branch.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().map(|kind| form(branch, kind.as_str())).collect(),
+        kind => vec![form(branch, kind.and_then(Value::as_str))],
+    }
+}
+
+fn form(branch: &Value, kind: Option<&str>) -> String {
+    match kind {
         Some("integer") => match (branch.get("minimum"), branch.get("maximum")) {
             (Some(least), Some(most)) => format!("a whole number from {least} to {most}"),
             _ => "a whole number".to_owned(),
         },
         Some("string") => "text".to_owned(),
+        Some("number") => "a number".to_owned(),
+        Some("boolean") => "`true` or `false`".to_owned(),
+        Some("null") => "`null`".to_owned(),
+        Some("object") if branch.get("properties").is_none() => "a mapping".to_owned(),
         Some("object") => format!("`{{{}: ...}}`", property_names(branch).join(": ..., ")),
         Some(other) => other.to_owned(),
         None => "another form".to_owned(),

@@ -20,10 +20,47 @@ pub(crate) fn is_secret_key(key: &str) -> bool {
     plain.len() >= 4 && ["token", "password", "apikey"].iter().any(|word| strsim::osa_distance(word, &plain) <= 2)
 }
 
+/// Keys under which stand names of fields, functions and partitions, or of an analyzer's parts. A field named `token_count`
+/// is no secret.
+const NAMES: [&str; 5] = ["fields", "indexes", "functions", "rename", "analyzer_params"];
+
+/// The part of a plan that holds [`NAMES`]; elsewhere such a key is a slip, and who knows of what.
+const ENTRIES: &str = "collections";
+
+/// Whether one of the keys that lead to a value makes it secret.
+pub(crate) fn is_secret_path<'a>(keys: impl Iterator<Item = &'a str>) -> bool {
+    let mut place = Place::Elsewhere;
+    keys.into_iter().any(|key| {
+        let secret = place != Place::Names && is_secret_key(key);
+        place = place.below(key);
+        secret
+    })
+}
+
+/// Where a mapping stands, as far as it matters for what its keys mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Elsewhere,
+    Entries,
+    Names,
+}
+
+impl Place {
+    /// The place of what stands under a key.
+    fn below(self, key: &str) -> Self {
+        match self {
+            Self::Elsewhere if key == ENTRIES => Self::Entries,
+            Self::Entries if NAMES.contains(&key) => Self::Names,
+            Self::Names => Self::Entries,
+            same => same,
+        }
+    }
+}
+
 /// Secret bytes of a text that was read.
 pub(crate) fn in_tree(text: &str, root: &Node) -> Vec<Range<usize>> {
     let mut found = user_infos(text);
-    walk(root, false, &mut found);
+    walk(root, false, Place::Elsewhere, &mut found);
     for (start, line) in lines(text) {
         let indent = line.len() - line.trim_start().len();
         if line[indent..].starts_with('#') {
@@ -100,14 +137,14 @@ fn user_infos(text: &str) -> Vec<Range<usize>> {
         .collect()
 }
 
-fn walk(node: &Node, secret: bool, found: &mut Vec<Range<usize>>) {
+fn walk(node: &Node, secret: bool, place: Place, found: &mut Vec<Range<usize>>) {
     match &node.kind {
         Kind::Scalar(value) => {
             if secret && !value.is_null() {
                 found.push(node.range.clone());
             }
         }
-        Kind::List(items) => items.iter().for_each(|item| walk(item, secret, found)),
+        Kind::List(items) => items.iter().for_each(|item| walk(item, secret, place, found)),
         Kind::Map(entries) => {
             for entry in entries {
                 let reference = secret && REFERENCES.contains(&entry.key.as_str());
@@ -116,13 +153,13 @@ fn walk(node: &Node, secret: bool, found: &mut Vec<Range<usize>>) {
                     entry.key == "env"
                         && !matches!(&entry.node.kind, Kind::Scalar(value) if value.as_str().is_some_and(is_variable))
                 } else {
-                    secret || is_secret_key(&entry.key)
+                    secret || (place != Place::Names && is_secret_key(&entry.key))
                 };
                 // `{s3cret}` is a mapping with the secret as its key.
                 if secret && !is_reference_like(&entry.key) {
                     found.push(entry.key_range.clone());
                 }
-                walk(&entry.node, hidden, found);
+                walk(&entry.node, hidden, place.below(&entry.key), found);
             }
         }
     }
@@ -179,8 +216,27 @@ mod tests {
     }
 
     #[test]
+    fn names_of_fields_are_not_secret() {
+        let is_secret = |path: &str| is_secret_path(path.split('.'));
+        assert!(!is_secret("migrations.collections.fields.token_count.default"));
+        assert!(!is_secret("migrations.collections.fields.text.analyzer_params.tokenizer"));
+        assert!(!is_secret("migrations.collections.functions.open.type"));
+        assert!(is_secret("migrations.collections.functions.embed.params.credential"));
+        assert!(is_secret("sources.old.milvus.fields.token"));
+        assert!(is_secret("migrations.collections.token"));
+    }
+
+    #[test]
     fn ordinary_keys_are_not_secret() {
         for key in ["uri", "name", "target", "load", "database", "tls", "from", "to", "drop"] {
+            assert!(!is_secret_key(key), "{key}");
+        }
+        for key in
+            ["primary_key", "fields", "keep", "keep_as", "value", "type", "default", "scale", "on_null", "on_misfit"]
+        {
+            assert!(!is_secret_key(key), "{key}");
+        }
+        for key in ["partitions", "only", "rename", "params", "name", "aliases", "consistency", "properties", "tier"] {
             assert!(!is_secret_key(key), "{key}");
         }
         for key in ["token", "tokne", "pasword", "API-KEY", "client_secret", "passwrd"] {

@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest of the names that would have been right.
 
 /// Names that people know from elsewhere, and what they are called here.
-const SYNONYMS: [(&str, &str); 17] = [
+const SYNONYMS: [(&str, &str); 35] = [
     ("url", "uri"),
     ("address", "uri"),
     ("endpoint", "uri"),
@@ -19,6 +19,24 @@ const SYNONYMS: [(&str, &str); 17] = [
     ("shards_num", "shards"),
     ("index", "indexes"),
     ("collection", "source"),
+    ("string", "varchar"),
+    ("integer", "int64"),
+    ("long", "int64"),
+    ("vector", "float_vector"),
+    ("data_type", "type"),
+    ("datatype", "type"),
+    ("dtype", "type"),
+    ("is_partition_key", "partition_key"),
+    ("is_clustering_key", "clustering_key"),
+    ("source_field", "from"),
+    ("rename", "from"),
+    ("constant", "value"),
+    ("primary_field", "primary_key"),
+    ("pk", "primary_key"),
+    ("input_field_names", "input_fields"),
+    ("output_field_names", "output_fields"),
+    ("inputs", "input_fields"),
+    ("outputs", "output_fields"),
 ];
 
 /// The name that was probably meant.
@@ -50,7 +68,7 @@ pub(crate) fn did_you_mean<'a>(found: &str, known: &'a [String]) -> Option<&'a s
 
 /// Names in backticks as a phrase: `a`, `b` and `c`.
 pub(crate) fn list<S: AsRef<str>>(names: &[S], last: &str) -> String {
-    const MOST: usize = 20;
+    const MOST: usize = 24;
     let mut words: Vec<String> = names.iter().take(MOST).map(|name| format!("`{}`", name.as_ref())).collect();
     if names.len() > MOST {
         words.push(format!("{} more", names.len() - MOST));

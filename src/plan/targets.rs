@@ -28,6 +28,7 @@ struct Named<'a> {
     to: Place,
     source: &'a str,
     target: &'a str,
+    aliases: &'a [String],
 }
 
 /// One entry that writes by pattern.
@@ -58,6 +59,7 @@ pub(crate) fn check(plans: &[(&Document, &Resolved)]) -> Vec<Diagnostic> {
     check_self(&named, &matching, &mut diagnostics);
     check_twice(&named, &mut diagnostics);
     check_patterns(&named, &matching, &mut diagnostics);
+    check_aliases(&named, &mut diagnostics);
     check_plan_names(plans, &mut diagnostics);
     diagnostics
 }
@@ -82,7 +84,10 @@ fn collect<'a>(
         let at = child(&child(place, "collections"), index);
         let (from, to) = (from.clone(), to.clone());
         match &selection.select {
-            Select::Name { source, target } => named.push(Named { document, at, from, to, source, target }),
+            Select::Name { source, target } => {
+                let aliases = &selection.settings.aliases;
+                named.push(Named { document, at, from, to, source, target, aliases });
+            }
             Select::Glob { pattern, exclude } => {
                 let Ok(glob) = Glob::new(pattern) else {
                     continue;
@@ -114,6 +119,14 @@ impl Named<'_> {
         } else {
             self.document.span(&child(&self.at, "source"))
         }
+    }
+
+    /// Where one of the aliases stands.
+    fn alias_span(&self, alias: &str) -> Span {
+        let at = child(&self.at, "aliases");
+        let items = (0..).map(|index| child(&at, index)).take_while(|at| self.document.root.find(at).is_some());
+        let place = { items }.find(|at| self.document.root.text(at) == Some(alias));
+        self.document.span(place.as_ref().unwrap_or(&at))
     }
 }
 
@@ -217,6 +230,45 @@ fn check_patterns(named: &[Named<'_>], matching: &[Matching<'_>], found: &mut Ve
             where_is(&other, entry.document)
         );
         found.push(finding(Code::MatchTwice, entry.document, &entry.at, span, message).help("remove one of the two"));
+    }
+}
+
+/// An alias is a name in its database like any other. Those that an entry gives twice, or gives to a target of that very
+/// name, are for the rules of that entry.
+fn check_aliases(named: &[Named<'_>], found: &mut Vec<Diagnostic>) {
+    let mut collections: HashMap<(&Place, &str), (&Named<'_>, &str)> = HashMap::new();
+    for entry in named {
+        collections.entry((&entry.to, entry.target)).or_insert((entry, "target"));
+        collections.entry((&entry.from, entry.source)).or_insert((entry, "source"));
+    }
+    let mut seen: HashMap<(&Place, &str), &Named<'_>> = HashMap::new();
+    for entry in named {
+        for alias in entry.aliases.iter().filter(|alias| !alias.trim().is_empty()) {
+            if found.len() > MAX_FINDINGS {
+                return;
+            }
+            if alias == entry.target {
+                continue;
+            }
+            let message = if let Some((other, role)) = collections.get(&(&entry.to, alias)) {
+                format!(
+                    "`{}` is the name of a collection there, the {role} in {}",
+                    short(alias),
+                    where_is(&other.document.span(&child(&other.at, *role)), entry.document)
+                )
+            } else if let Some(first) = seen.get(&(&entry.to, alias.as_str())) {
+                let first = where_is(&first.alias_span(alias), entry.document);
+                format!("`{}` is already an alias of another target, in {first}", short(alias))
+            } else {
+                seen.insert((&entry.to, alias), entry);
+                continue;
+            };
+            let span = entry.alias_span(alias);
+            found.push(
+                finding(Code::AliasTwice, entry.document, &entry.at, span, message)
+                    .help("choose another alias, or remove it"),
+            );
+        }
     }
 }
 

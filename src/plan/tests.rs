@@ -9,6 +9,8 @@ use super::resolved::{Auth, Indexes, OnExisting, SecretRef, Select, Shards, Veri
 use super::*;
 use crate::render::{Style, diagnostics};
 
+mod shape;
+
 const PLAN: &str = r#"version: 1
 name: kb
 sources:

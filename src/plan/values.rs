@@ -35,6 +35,18 @@ impl JsonSchema for Version {
     }
 }
 
+/// A whole number. JSON Schema takes 2.0 for one, and so do we.
+pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<f64>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
+        Ok(Some(number as u32))
+    } else {
+        Err(D::Error::custom("expected a whole number"))
+    }
+}
+
 /// A number and a unit, such as `10s`.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(transparent)]
