@@ -42,10 +42,13 @@ pub struct Scan {
     pub database: String,
     /// Collection; its real name, not an alias.
     pub collection: String,
-    /// One partition; none reads all of them.
-    pub partition: Option<String>,
+    /// Only these partitions; none named reads all of them.
+    pub partitions: Vec<String>,
     /// The plan's filter expression.
     pub filter: Option<String>,
+    /// Only rows whose value of another scalar field lies in a range: on a target whose server makes its own keys, the field
+    /// that keeps the source's.
+    pub within: Option<(Field, KeyRange)>,
     /// The primary key.
     pub key: Field,
     /// As of when.
@@ -167,6 +170,12 @@ pub trait WriteSide: ReadSide {
 
     /// Sets properties and leaves the others as they are.
     async fn set_properties(&self, database: &str, collection: &str, properties: &[(String, String)]) -> Result<()>;
+
+    /// Makes an alias of the collection, or switches one to it in one step. One that points there already is left alone.
+    async fn point_alias(&self, database: &str, alias: &str, collection: &str) -> Result<()>;
+
+    /// Whether a full-text search for `text` in a field that a function fills finds the row of that key.
+    async fn finds_text(&self, at: &Scan, field: &str, key: &Key, text: &str) -> Result<bool>;
 }
 
 /// Opens a connection, which is when secrets are read and never before.

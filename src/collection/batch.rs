@@ -94,6 +94,15 @@ impl RowBatch {
         Ok(Self { record, key_column })
     }
 
+    /// Only the columns of `fields`, in their order; the key is the one that they mark.
+    pub fn select(&self, fields: &[Field]) -> Result<Self, BatchError> {
+        let columns = fields
+            .iter()
+            .map(|field| self.column(&field.name).cloned().ok_or_else(|| BatchError::MissingColumn(field.name.clone())))
+            .collect::<Result<Vec<_>, _>>()?;
+        Self::new(fields, columns)
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.record.num_rows()

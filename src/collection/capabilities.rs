@@ -51,6 +51,20 @@ pub struct Capabilities {
     pub no_auto_index: BTreeSet<DataType>,
     /// Whether an array of text needs `max_length` for its elements.
     pub array_text_needs_length: bool,
+    /// Whether a JSON field takes values that are no objects: numbers, text, lists.
+    pub json_scalars: bool,
+    /// Whether a null in a field with a default value is stored as that value.
+    pub null_takes_default: bool,
+    /// Whether rows may bring their keys to a collection whose keys the server makes.
+    pub insert_auto_id: bool,
+    /// Whether a JSON field may have a default value; Milvus 2.3.5 dies of one.
+    pub json_defaults: bool,
+    /// Whether a key of the dynamic field that has a declared field's name overwrites that field, the primary key too.
+    pub dynamic_overwrites: bool,
+    /// Whether searches in FLOAT16_VECTOR fields find the right rows.
+    pub float16_search: bool,
+    /// Index types that it is known to have; none where that is not known.
+    pub index_types: Option<BTreeSet<&'static str>>,
 }
 
 #[cfg(test)]
@@ -76,6 +90,13 @@ impl Capabilities {
             load_needs_index: true,
             no_auto_index: [].into(),
             array_text_needs_length: true,
+            json_scalars: true,
+            null_takes_default: true,
+            insert_auto_id: true,
+            json_defaults: true,
+            dynamic_overwrites: false,
+            float16_search: true,
+            index_types: None,
         }
     }
 }

@@ -69,6 +69,22 @@ pub fn of(version: Version) -> Capabilities {
             load_needs_index: false,
             no_auto_index: BTreeSet::from([SparseFloatVector]),
             array_text_needs_length: false,
+            json_scalars: false,
+            null_takes_default: true,
+            insert_auto_id: true,
+            json_defaults: false,
+            dynamic_overwrites: true,
+            float16_search: true,
+            index_types: Some(BTreeSet::from([
+                "AUTOINDEX",
+                "FLAT",
+                "IVF_FLAT",
+                "IVF_SQ8",
+                "HNSW",
+                "HNSW_SQ",
+                "SPARSE_INVERTED_INDEX",
+                "INVERTED",
+            ])),
         };
     }
     types.insert(BinaryVector);
@@ -107,6 +123,30 @@ pub fn of(version: Version) -> Capabilities {
         // 2.3.5 accepts it and then waits for ever for an index that no node builds.
         no_auto_index: if version.milvus_since(2, 4, 0) { BTreeSet::new() } else { BTreeSet::from([Float16Vector]) },
         array_text_needs_length: true,
+        json_scalars: version.milvus_since(2, 4, 0),
+        null_takes_default: true,
+        insert_auto_id: version.milvus_since(2, 6, 3),
+        json_defaults: version.milvus_since(2, 5, 0),
+        dynamic_overwrites: false,
+        // 2.3.5 stores them bit for bit, and its searches return other rows at distances such as 1e36.
+        float16_search: version.milvus_since(2, 4, 0),
+        index_types: (!version.milvus_since(2, 4, 0)).then(|| {
+            BTreeSet::from([
+                "AUTOINDEX",
+                "FLAT",
+                "IVF_FLAT",
+                "IVF_SQ8",
+                "IVF_PQ",
+                "HNSW",
+                "SCANN",
+                "DISKANN",
+                "BIN_FLAT",
+                "BIN_IVF_FLAT",
+                "STL_SORT",
+                "Trie",
+                "marisa-trie",
+            ])
+        }),
     }
 }
 

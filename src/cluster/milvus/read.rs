@@ -65,7 +65,7 @@ impl Milvus {
             collection_name: scan.collection.clone(),
             expr,
             output_fields: output,
-            partition_names: scan.partition.iter().cloned().collect(),
+            partition_names: scan.partitions.clone(),
             guarantee_timestamp: scan.moment.timestamp,
             consistency_level: level.into(),
             use_default_consistency: false,
@@ -82,8 +82,22 @@ impl Milvus {
             .await
     }
 
-    fn select(scan: &Scan, range: &KeyRange) -> String {
-        expression::select(&scan.key.name, scan.key.data_type == DataType::VarChar, range, scan.filter.as_deref())
+    pub(super) fn select(scan: &Scan, range: &KeyRange) -> String {
+        let text_key = scan.key.data_type == DataType::VarChar;
+        expression::select(&scan.key.name, text_key, range, Self::condition(scan).as_deref())
+    }
+
+    /// The plan's filter, and the range of another field where the scan has one.
+    fn condition(scan: &Scan) -> Option<String> {
+        let within = scan
+            .within
+            .as_ref()
+            .map(|(field, range)| expression::select(&field.name, field.data_type == DataType::VarChar, range, None));
+        match (&scan.filter, within) {
+            (Some(filter), Some(within)) => Some(format!("({filter}) and {within}")),
+            (Some(filter), None) => Some(filter.clone()),
+            (None, within) => within,
+        }
     }
 
     async fn rows(
@@ -323,8 +337,9 @@ impl ReadSide for Milvus {
             let scan = Scan {
                 database: database.to_owned(),
                 collection: collection.to_owned(),
-                partition: None,
+                partitions: Vec::new(),
                 filter: None,
+                within: None,
                 key: Field::new(DYNAMIC_FIELD, DataType::Int64),
                 moment: Moment::default(),
             };
@@ -357,7 +372,7 @@ impl ReadSide for Milvus {
         if keys.is_empty() {
             return Ok(0);
         }
-        self.count_where(scan, expression::among(&scan.key.name, keys, scan.filter.as_deref())).await
+        self.count_where(scan, expression::among(&scan.key.name, keys, Self::condition(scan).as_deref())).await
     }
 
     async fn statistics(&self, database: &str, collection: &str) -> Result<u64> {
@@ -404,7 +419,7 @@ impl ReadSide for Milvus {
             .rev()
             .find(|prime| *prime <= one_in.max(7))
             .unwrap_or(7);
-        let expr = expression::sample(&scan.key.name, divisor, scan.filter.as_deref());
+        let expr = expression::sample(&scan.key.name, divisor, Self::condition(scan).as_deref());
         let answer = self.query(scan, expr, vec![scan.key.name.clone()], Vec::new()).await?;
         let batch = decode::batch(std::slice::from_ref(&scan.key), answer.fields_data)
             .map_err(|error| self.client.error(ErrorKind::Nonsense, "sample the keys", error.to_string()))?;

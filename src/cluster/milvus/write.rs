@@ -15,7 +15,7 @@ use milvus::proto::milvus::{
 use prost::Message;
 
 use super::{Milvus, describe, encode, expression};
-use crate::cluster::{Destination, ErrorKind, NewCollection, ReadSide, Result, WriteSide};
+use crate::cluster::{Destination, ErrorKind, NewCollection, ReadSide, Result, Scan, WriteSide};
 use crate::collection::{Field, Index, Key, RowBatch};
 
 /// How often a server is asked how far it is.
@@ -316,5 +316,13 @@ impl WriteSide for Milvus {
             )
             .await?;
         Ok(())
+    }
+
+    async fn point_alias(&self, database: &str, alias: &str, collection: &str) -> Result<()> {
+        self.switch_alias(database, alias, collection).await
+    }
+
+    async fn finds_text(&self, at: &Scan, field: &str, key: &Key, text: &str) -> Result<bool> {
+        self.search_text(at, field, key, text).await
     }
 }
