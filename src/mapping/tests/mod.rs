@@ -1,5 +1,7 @@
 //! What the target will be, for sources and targets of several abilities.
 
+mod shape;
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -79,7 +81,7 @@ fn bm25() -> (Vec<Field>, Vec<Function>) {
 }
 
 fn compiled(source: &LiveCollection, settings: &Settings, to: &Capabilities) -> Mapping {
-    compile(source, settings, &source.name, &able(), to, 1_000)
+    compile(source, settings, &source.name, &able(), to)
 }
 
 fn reasons(remarks: &[Remark]) -> Vec<&str> {
@@ -149,7 +151,9 @@ fn what_cannot_be_dropped_is_said() {
 fn shards_follow_the_plan_the_rows_and_the_target() {
     let source = source(Vec::new(), Vec::new());
     let with = |shards, rows, to: &Capabilities| {
-        compile(&source, &Settings { shards, ..settings() }, "docs", &able(), to, rows)
+        let mut mapping = compile(&source, &settings(), "docs", &able(), to);
+        settle_shards(&mut mapping, &source, shards, to, rows);
+        mapping
     };
     assert_eq!(with(Shards::Auto, 250_000_000, &able()).schema.shards, 3);
     assert_eq!(with(Shards::Auto, 0, &able()).schema.shards, 1);
@@ -164,7 +168,7 @@ fn shards_follow_the_plan_the_rows_and_the_target() {
 #[test]
 fn names_and_lengths_are_fitted() {
     let unnamed = source(vec![field("größe", DataType::VarChar, &[])], Vec::new());
-    let mapping = compile(&unnamed, &settings(), "my-docs", &able(), &able(), 0);
+    let mapping = compile(&unnamed, &settings(), "my-docs", &able(), &able());
     let about: Vec<_> = mapping.blocked.iter().map(|remark| remark.field.as_deref()).collect();
     assert_eq!(about, [Some("größe"), None]);
     assert_eq!(mapping.schema.fields[2].max_length(), Some(65_535));
@@ -190,5 +194,5 @@ fn a_dynamic_field_that_is_switched_off_is_not_read() {
     let source = source(Vec::new(), Vec::new());
     let mapping = compiled(&source, &Settings { dynamic_field: Some(false), ..settings() }, &able());
     assert!(mapping.columns.read.iter().all(|field| field.name != "$meta"));
-    assert_eq!(mapping.warnings.len(), 1);
+    assert!(mapping.columns.drops_dynamic);
 }
