@@ -1,5 +1,7 @@
 //! The records of a journal, and the job that they add up to.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::collection::{Fingerprint, KeyRange};
@@ -42,12 +44,12 @@ pub struct Header {
     pub started: jiff::Timestamp,
 }
 
-/// A range of keys, in one partition where the collection has named ones.
+/// A range of keys, in some partitions where the collection has named ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
-    /// The partition.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partition: Option<String>,
+    /// Partitions of the source that it reads; empty where it reads all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", alias = "partition", deserialize_with = "one_or_many")]
+    pub partitions: Vec<String>,
     /// The keys.
     pub range: KeyRange,
     /// Rows that it held when the list was made.
@@ -111,6 +113,12 @@ pub enum Record {
         doubled: u64,
         /// Rows that were sent; fewer than arrived where the target had them already.
         written: u64,
+        /// Rows that went to the quarantine instead.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        quarantined: u64,
+        /// Rows that each rule of the mapping touched.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        touched: BTreeMap<String, u64>,
         /// When.
         at: jiff::Timestamp,
     },
@@ -144,8 +152,49 @@ pub enum Record {
     },
 }
 
+/// The first journals named one partition for each split.
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Names {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Names::deserialize(deserializer)? {
+        Names::One(name) => vec![name],
+        Names::Many(names) => names,
+    })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// What became of the rows of a split.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// What arrived: rows and fingerprint as mapped.
+    pub fingerprint: Fingerprint,
+    /// Rows of the source beyond the first of their key.
+    pub doubled: u64,
+    /// Rows that were sent.
+    pub written: u64,
+    /// Rows that went to the quarantine instead.
+    pub quarantined: u64,
+    /// Rows that each rule of the mapping touched.
+    pub touched: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    /// Rows that the source held.
+    pub fn held(&self) -> u64 {
+        self.fingerprint.rows + self.doubled + self.quarantined
+    }
+}
+
 /// How far a split is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Progress {
     /// Never tried.
     #[default]
@@ -153,14 +202,7 @@ pub enum Progress {
     /// Tried, and nobody knows which of its rows arrived.
     Dirty,
     /// All of its rows were acknowledged.
-    Done {
-        /// What arrived.
-        fingerprint: Fingerprint,
-        /// Rows of the source beyond the first of their key.
-        doubled: u64,
-        /// Rows that were sent.
-        written: u64,
-    },
+    Done(Tally),
 }
 
 /// A job, as its records add up.
@@ -244,9 +286,14 @@ impl Job {
                 self.splits = Some(list.clone());
             }
             Record::Started { split } | Record::Reopened { split } => *self.split(*split)? = Progress::Dirty,
-            Record::Done { split, fingerprint, doubled, written, at } => {
-                *self.split(*split)? =
-                    Progress::Done { fingerprint: *fingerprint, doubled: *doubled, written: *written };
+            Record::Done { split, fingerprint, doubled, written, quarantined, touched, at } => {
+                *self.split(*split)? = Progress::Done(Tally {
+                    fingerprint: *fingerprint,
+                    doubled: *doubled,
+                    written: *written,
+                    quarantined: *quarantined,
+                    touched: touched.clone(),
+                });
                 self.touched = *at;
             }
             Record::Retried { .. } => self.retries += 1,
@@ -266,15 +313,30 @@ impl Job {
 
     /// Splits that are done.
     pub fn splits_done(&self) -> usize {
-        self.progress.iter().filter(|progress| matches!(progress, Progress::Done { .. })).count()
+        self.progress.iter().filter(|progress| matches!(progress, Progress::Done(_))).count()
+    }
+
+    /// Splits that were tried, and of which nobody knows which rows arrived.
+    pub fn splits_dirty(&self) -> usize {
+        self.progress.iter().filter(|progress| **progress == Progress::Dirty).count()
+    }
+
+    /// What became of the rows of all splits that are done.
+    pub fn tallies(&self) -> impl Iterator<Item = &Tally> {
+        self.progress.iter().filter_map(|progress| match progress {
+            Progress::Done(tally) => Some(tally),
+            _ => None,
+        })
+    }
+
+    /// Rows that went to the quarantine.
+    pub fn rows_quarantined(&self) -> u64 {
+        self.tallies().map(|tally| tally.quarantined).sum()
     }
 
     /// Rows that were acknowledged.
     pub fn rows_done(&self) -> u64 {
-        self.progress
-            .iter()
-            .map(|progress| if let Progress::Done { fingerprint, .. } = progress { fingerprint.rows } else { 0 })
-            .sum()
+        self.tallies().map(|tally| tally.fingerprint.rows).sum()
     }
 
     /// Rows to copy in all, once the splits are known.
@@ -319,9 +381,9 @@ mod tests {
         #[test]
         fn a_tried_split_is_dirty_until_it_is_done(steps in prop::collection::vec((0_usize..4, 0_u8..3), 0..40)) {
             let mut job = Job::new(header());
-            let split = Split { partition: None, range: KeyRange::ALL, rows: 1 };
+            let split = Split { partitions: Vec::new(), range: KeyRange::ALL, rows: 1 };
             job.apply(&Record::Splits { list: vec![split; 4] }).unwrap();
-            let mut model = [Progress::Pending; 4];
+            let mut model = vec![Progress::Pending; 4];
             for (split, step) in steps {
                 let record = match step {
                     0 => Record::Started { split },
@@ -331,12 +393,14 @@ mod tests {
                         fingerprint: Fingerprint::default(),
                         doubled: 0,
                         written: 0,
+                        quarantined: 0,
+                        touched: BTreeMap::new(),
                         at: jiff::Timestamp::UNIX_EPOCH,
                     },
                 };
                 job.apply(&record).unwrap();
                 model[split] = match step {
-                    2 => Progress::Done { fingerprint: Fingerprint::default(), doubled: 0, written: 0 },
+                    2 => Progress::Done(Tally::default()),
                     _ => Progress::Dirty,
                 };
             }

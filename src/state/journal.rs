@@ -165,7 +165,7 @@ mod tests {
 
     fn records() -> Vec<Record> {
         let at = jiff::Timestamp::UNIX_EPOCH;
-        let split = Split { partition: Some("p".into()), range: KeyRange::ALL, rows: 3 };
+        let split = Split { partitions: vec!["p".into()], range: KeyRange::ALL, rows: 3 };
         vec![
             Record::Attempt { pid: 1, at },
             Record::Creating,
@@ -173,7 +173,15 @@ mod tests {
             Record::Splits { list: vec![split.clone(), split] },
             Record::Started { split: 0 },
             Record::Started { split: 1 },
-            Record::Done { split: 1, fingerprint: Fingerprint { rows: 3, sum: 9 }, doubled: 0, written: 3, at },
+            Record::Done {
+                split: 1,
+                fingerprint: Fingerprint { rows: 3, sum: 9 },
+                doubled: 0,
+                written: 3,
+                quarantined: 1,
+                touched: [("a: cut to fit".to_owned(), 2)].into(),
+                at,
+            },
             Record::Ended { outcome: Outcome::Failed, rows: 0, error: Some("a\nb".into()), at },
         ]
     }

@@ -5,6 +5,7 @@
 //! ```text
 //! <state>/jobs/<name>-<hash>.journal   one line a record, appended and synced; see `journal`
 //! <state>/locks/<name>-<hash>.lock     locked by the operating system while a run writes to the target; see `lock`
+//! <state>/quarantine/<name>-<hash>/<run>/split-00012.ndjson   rows that do not fit; see `quarantine`
 //! ```
 //!
 //! # What survives what
@@ -17,14 +18,16 @@
 mod job;
 mod journal;
 mod lock;
+mod quarantine;
 
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-pub use job::{FORMAT, Header, Job, Outcome, Progress, Record, Split};
+pub use job::{FORMAT, Header, Job, Outcome, Progress, Record, Split, Tally};
 pub use journal::Journal;
 pub use lock::{Lock, Owner};
+pub use quarantine::{Quarantine, QuarantinedRow};
 
 /// What can be wrong with the state.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +152,11 @@ impl Store {
             fs_err::rename(&path, old)?;
         }
         Journal::create(&path, header)
+    }
+
+    /// Where a run keeps rows that do not fit.
+    pub fn quarantine(&self, id: &JobId, run: &str) -> Quarantine {
+        Quarantine::new(self.root.join("quarantine").join(&id.0).join(run))
     }
 
     /// Goes on with the journal of a target.
