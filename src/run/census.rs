@@ -8,8 +8,9 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::{JobError, reader};
 use crate::cluster::{ErrorKind, Moment, ReadSide, Scan};
-use crate::collection::{DEFAULT_PARTITION, DataType, Field, Key, KeyRange, LiveCollection, RowBatch};
+use crate::collection::{DataType, Field, Key, KeyRange, LiveCollection, RowBatch};
 use crate::diff::Rows;
+use crate::mapping::Mapping;
 use crate::state::Split;
 
 /// Bytes of rows that a split holds, roughly. With four splits in flight, each held once as read and once as sent, a run
@@ -39,28 +40,36 @@ pub struct Census {
     pub moment: Moment,
 }
 
-/// The scans that together read a collection: one for each named partition, or one of everything.
-pub fn scans(database: &str, live: &LiveCollection, filter: Option<&str>, moment: Moment) -> Vec<Scan> {
-    let key = live.schema.primary_key().cloned().unwrap_or_else(|| Field::new("", DataType::Int64));
-    let scan = |partition| Scan {
+/// The scan that reads all of a collection.
+pub fn scan(database: &str, live: &LiveCollection, filter: Option<&str>, moment: Moment) -> Scan {
+    let key = live.schema.primary_key().cloned();
+    Scan {
         database: database.to_owned(),
         collection: live.name.clone(),
-        partition,
+        partitions: Vec::new(),
         filter: filter.map(str::to_owned),
-        key: key.clone(),
+        within: None,
+        key: key.unwrap_or_else(|| Field::new("", DataType::Int64)),
         moment,
-    };
-    if live.partitions.iter().all(|name| name == DEFAULT_PARTITION) {
-        return vec![scan(None)];
     }
-    live.partitions.iter().map(|name| scan(Some(name.clone()))).collect()
 }
 
-/// Takes the census of a loaded collection, of the columns `fields`.
-pub async fn census(read: &dyn ReadSide, scans: &[Scan], fields: &[Field]) -> Result<Census, JobError> {
+/// The partitions that are read together, one group for each: those whose rows go to one place.
+pub fn groups(mapping: &Mapping) -> Vec<Vec<String>> {
+    mapping.routes.iter().map(|route| route.from.clone()).collect()
+}
+
+/// Takes the census of a loaded collection, of the columns `fields`, group of partitions by group.
+pub async fn census(
+    read: &dyn ReadSide,
+    scan: &Scan,
+    groups: &[Vec<String>],
+    fields: &[Field],
+) -> Result<Census, JobError> {
     let mut rows = Rows::default();
     let mut splits = Vec::new();
-    for scan in scans {
+    for partitions in groups {
+        let scan = &Scan { partitions: partitions.clone(), ..scan.clone() };
         let physical = read.count(scan, &KeyRange::ALL).await?;
         if rows.row_bytes == 0 && physical > 0 {
             rows.row_bytes = row_bytes(read, scan, fields).await?;
@@ -78,19 +87,19 @@ pub async fn census(read: &dyn ReadSide, scans: &[Scan], fields: &[Field]) -> Re
         let (borders, counts): (Vec<Key>, Vec<u64>) = walk.borders.into_iter().unzip();
         let counts = counts.into_iter().chain([walk.rest]);
         splits.extend(KeyRange::between(&borders).into_iter().zip(counts).map(|(range, rows)| Split {
-            partition: scan.partition.clone(),
+            partitions: partitions.clone(),
             range,
             rows,
         }));
     }
-    if let ([first, ..], true) = (scans, scans.len() > 1) {
-        let whole = Scan { partition: None, ..first.clone() };
+    if groups.len() > 1 {
+        let whole = Scan { partitions: groups.concat(), ..scan.clone() };
         let physical = read.count(&whole, &KeyRange::ALL).await?;
         let walk = walk(read, &whole, physical, u64::MAX).await?;
         let keys = walk.physical - walk.doubled - walk.unreadable;
         rows.crossing = (rows.distinct() - rows.unreadable.min(rows.distinct())).saturating_sub(keys);
     }
-    Ok(Census { splits, rows, moment: scans.first().map(|scan| scan.moment).unwrap_or_default() })
+    Ok(Census { splits, rows, moment: scan.moment })
 }
 
 /// Bytes of one row, from the first rows.

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt};
 
-use super::{Event, JobError, Observer, reader};
+use super::mapped::{self, MappedRows};
+use super::{Event, JobError, Observer, whole};
 use crate::cluster::{ReadSide, Scan};
 use crate::collection::{Field, Fingerprint, Key, KeyRange, RowBatch, RowHasher};
 use crate::diff::{Difference, DifferenceKind, RowDiff};
-use crate::mapping::Columns;
+use crate::mapping::{Columns, Mapping, Touched, merge_touched};
 use crate::plan::resolved::Verify;
-use crate::state::Split;
+use crate::state::{QuarantinedRow, Split};
 
 /// Differences that are listed by key.
 pub const EXAMPLES: usize = 100;
@@ -20,7 +21,7 @@ pub const EXAMPLES: usize = 100;
 pub struct Side<'a> {
     /// The cluster.
     pub read: &'a dyn ReadSide,
-    /// What to read there; the partition is the split's.
+    /// What to read there; the partitions are the split's.
     pub scan: &'a Scan,
 }
 
@@ -31,47 +32,40 @@ pub struct RangeDiff {
     pub diff: RowDiff,
     /// The source's rows that are missing on the target, differ there, or stand there more than once; as mapped.
     pub to_write: Vec<RowBatch>,
+    /// Source keys of the rows of the target that differ or stand there more than once.
+    pub to_replace: Vec<Key>,
     /// Keys that only the target has.
     pub extra: Vec<Key>,
     /// Fingerprint of the source's rows, as mapped.
     pub fingerprint: Fingerprint,
     /// Rows of the source beyond the first of their key.
     pub source_doubled: u64,
+    /// Rows of the source that go to the quarantine.
+    pub quarantined: Vec<QuarantinedRow>,
+    /// Rows that each rule touched.
+    pub touched: Touched,
 }
 
-/// The fields that a level of verification compares.
-pub fn compared(columns: &Columns, level: Verify) -> Vec<Field> {
-    match level {
-        Verify::Full => columns.write.clone(),
-        Verify::Counts => columns.write.iter().filter(|field| field.primary_key).cloned().collect(),
-    }
-}
-
-/// Compares one range: `columns` maps the source's rows, and `fields` of the mapped rows count.
+/// Compares one range. `columns` are the mapping's, or only its key.
 pub async fn compare(
     source: Side<'_>,
     target: Side<'_>,
     split: &Split,
+    mapping: &Mapping,
     columns: &Columns,
-    fields: &[Field],
 ) -> Result<RangeDiff, JobError> {
-    let range = &split.range;
-    let scan_of = |scan: &Scan| Scan { partition: split.partition.clone(), ..scan.clone() };
-    let (source_scan, target_scan) = (scan_of(source.scan), scan_of(target.scan));
-    // With `counts` the keys alone travel; with `full`, and so for mending, everything does.
-    let keys_only = fields.len() == 1 && columns.write.len() > 1;
-    let read_fields = if keys_only { fields } else { &columns.read };
+    let target_partition = mapping.target_partition(&split.partitions);
+    let target_scan =
+        Scan { partitions: target_partition.map(str::to_owned).into_iter().collect(), ..target.scan.clone() };
+    let fields = &columns.write;
     let (here, there) = futures::try_join!(
-        reader::read(source.read, &source_scan, range, read_fields),
-        reader::read(target.read, &target_scan, range, fields),
+        mapped::read_mapped(source.read, source.scan, split, columns),
+        mapped::read_target(target.read, &target_scan, &split.range, columns),
     )?;
-    let mapped = if keys_only {
-        here.batches
-    } else {
-        here.batches.iter().map(|batch| columns.apply(batch)).collect::<Result<Vec<_>, _>>()?
-    };
-    let hasher = RowHasher::new(fields.to_vec());
-    let mut result = RangeDiff { source_doubled: here.physical - here.distinct, ..RangeDiff::default() };
+    here.all_fit(&source.scan.collection)?;
+    let MappedRows { batches: mapped, doubled, quarantined, touched, .. } = here;
+    let hasher = RowHasher::new(fields.clone());
+    let mut result = RangeDiff { source_doubled: doubled, quarantined, touched, ..RangeDiff::default() };
     let mut expected: HashMap<Key, (usize, usize, u128)> = HashMap::new();
     for (number, batch) in mapped.iter().enumerate() {
         hasher.each(batch, |row, hash| {
@@ -79,13 +73,16 @@ pub async fn compare(
             expected.insert(batch.key(row), (number, row, hash));
         })?;
     }
-    let doubled_keys =
-        if there.doubled() > 0 { doubled_keys(target, &target_scan, &there.batches).await? } else { HashSet::new() };
+    let doubled_keys = match there.doubled() {
+        0 => HashSet::new(),
+        _ => doubled_keys(target, &target_scan, columns, &there.batches).await?,
+    };
     result.diff.doubled = there.doubled();
     let mut keep: Vec<Vec<bool>> = mapped.iter().map(|batch| vec![false; batch.rows()]).collect();
     let mut note = |key: Key, kind, fields: Vec<String>| {
         if result.diff.examples.len() < EXAMPLES {
-            result.diff.examples.push(Difference { key, partition: split.partition.clone(), kind, fields });
+            let partition = target_partition.map(str::to_owned);
+            result.diff.examples.push(Difference { key, partition, kind, fields });
         }
     };
     let (mut differing, mut extra) = (0, Vec::new());
@@ -102,10 +99,12 @@ pub async fn compare(
                 Some((number, source_row, source_hash)) => {
                     if doubled_keys.contains(&key) {
                         keep[number][source_row] = true;
+                        result.to_replace.push(key.clone());
                         note(key, DifferenceKind::Doubled, Vec::new());
                     } else if source_hash != hash {
                         differing += 1;
                         keep[number][source_row] = true;
+                        result.to_replace.push(key.clone());
                         let names = differing_fields(fields, (&mapped[number], source_row), (batch, row))?;
                         note(key, DifferenceKind::Differing, names);
                     }
@@ -123,8 +122,10 @@ pub async fn compare(
     result.diff.differing = differing;
     result.diff.extra = extra.len() as u64;
     result.extra = extra;
+    // Rows of which only the key was read cannot be written.
+    let complete = columns.write.len() == mapping.columns.write.len();
     for (batch, keep) in mapped.iter().zip(keep) {
-        if !keys_only && keep.iter().any(|keep| *keep) {
+        if complete && keep.iter().any(|keep| *keep) {
             result.to_write.push(batch.filter(&arrow_array::BooleanArray::from(keep))?);
         }
     }
@@ -132,12 +133,17 @@ pub async fn compare(
 }
 
 /// Which of the returned keys the target holds more than once, by halving.
-async fn doubled_keys(target: Side<'_>, scan: &Scan, batches: &[RowBatch]) -> Result<HashSet<Key>, JobError> {
+async fn doubled_keys(
+    target: Side<'_>,
+    scan: &Scan,
+    columns: &Columns,
+    batches: &[RowBatch],
+) -> Result<HashSet<Key>, JobError> {
     let keys: Vec<Key> = batches.iter().flat_map(RowBatch::keys).collect();
     let mut found = HashSet::new();
-    let mut open: Vec<&[Key]> = keys.chunks(reader::KEYS_AT_ONCE).collect();
+    let mut open: Vec<&[Key]> = keys.chunks(super::reader::KEYS_AT_ONCE).collect();
     while let Some(part) = open.pop() {
-        let counted = target.read.count_keys(scan, part).await?;
+        let counted = mapped::count_known(target.read, scan, columns, part).await?;
         if counted <= part.len() as u64 {
             continue;
         }
@@ -169,6 +175,24 @@ fn differing_fields(
     Ok(names)
 }
 
+/// The ranges of which every field is compared although the level asks for keys only: one out of ten, other ones each time, so
+/// that a look repeated often enough has seen all of them.
+pub(super) struct Sample(Option<usize>);
+
+/// One range out of so many is in a sample.
+const SAMPLED: usize = 10;
+
+impl Sample {
+    pub(super) fn new(level: Verify, ranges: usize) -> Self {
+        let moment = usize::try_from(jiff::Timestamp::now().as_microsecond().unsigned_abs()).unwrap_or_default();
+        Self((level == Verify::Sample).then(|| moment % ranges.clamp(1, SAMPLED)))
+    }
+
+    pub(super) fn takes(&self, number: usize) -> bool {
+        self.0.is_some_and(|first| number % SAMPLED == first)
+    }
+}
+
 /// Everything that [`compare_all`] found.
 #[derive(Debug, Default)]
 pub struct Comparison {
@@ -178,6 +202,10 @@ pub struct Comparison {
     pub rows: u64,
     /// Rows of the source beyond the first of their key.
     pub source_doubled: u64,
+    /// Rows of the source that do not fit and are in quarantine.
+    pub quarantined: u64,
+    /// Rows that each rule touched.
+    pub touched: Touched,
     /// Ranges that differ, and ranges in all.
     pub ranges: (usize, usize),
 }
@@ -187,39 +215,49 @@ pub async fn compare_all(
     source: Side<'_>,
     target: Side<'_>,
     splits: &[Split],
-    columns: &Columns,
+    mapping: &Mapping,
     level: Verify,
     at_once: usize,
     (observer, address): (&dyn Observer, &str),
 ) -> Result<Comparison, JobError> {
-    let fields = compared(columns, level);
-    let mut found =
-        futures::stream::iter(splits).map(|split| compare(source, target, split, columns, &fields)).buffered(at_once);
+    if mapping.columns.identity.is_none() {
+        return whole::compare(source, target, splits, mapping, level, at_once, (observer, address)).await;
+    }
+    let narrow = mapping.columns.narrowed(level);
+    let sample = Sample::new(level, splits.len());
+    let mut found = futures::stream::iter(splits.iter().enumerate())
+        .map(|(number, split)| {
+            let columns = if sample.takes(number) { &mapping.columns } else { &narrow };
+            compare(source, target, split, mapping, columns)
+        })
+        .buffered(at_once);
     let mut all = Comparison { ranges: (0, splits.len()), ..Comparison::default() };
     while let Some(range) = found.try_next().await? {
         observer.event(address, &Event::Rows(range.fingerprint.rows));
         all.rows += range.fingerprint.rows;
         all.source_doubled += range.source_doubled;
+        all.quarantined += range.quarantined.len() as u64;
+        merge_touched(&mut all.touched, range.touched);
         if range.diff != RowDiff::default() {
             all.ranges.0 += 1;
         }
         all.diff.merge(range.diff, EXAMPLES);
     }
-    all.diff.extra += outside(target, splits).await?;
+    all.diff.extra += outside(target, mapping).await?;
     Ok(all)
 }
 
 /// Rows of the target in partitions that no split reads.
-async fn outside(target: Side<'_>, splits: &[Split]) -> Result<u64, JobError> {
-    if splits.iter().all(|split| split.partition.is_none()) {
+async fn outside(target: Side<'_>, mapping: &Mapping) -> Result<u64, JobError> {
+    let partitions: HashSet<_> = mapping.routes.iter().filter_map(|route| route.to.clone()).collect();
+    if partitions.is_empty() {
         return Ok(0);
     }
-    let whole = Scan { partition: None, ..target.scan.clone() };
+    let whole = Scan { partitions: Vec::new(), ..target.scan.clone() };
     let all = target.read.count(&whole, &KeyRange::ALL).await?;
-    let partitions: HashSet<_> = splits.iter().filter_map(|split| split.partition.clone()).collect();
     let mut within = 0;
     for partition in partitions {
-        within += target.read.count(&Scan { partition: Some(partition), ..whole.clone() }, &KeyRange::ALL).await?;
+        within += target.read.count(&Scan { partitions: vec![partition], ..whole.clone() }, &KeyRange::ALL).await?;
     }
     Ok(all.saturating_sub(within))
 }

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use backon::BackoffBuilder;
 use futures::StreamExt;
 
-use super::compare::{Side, compare};
 use super::job::Job;
-use super::{Event, JobError, reader};
-use crate::cluster::{Destination, ErrorKind, Scan};
+use super::{Event, JobError, mapped};
+use crate::cluster::{ClusterError, Destination, ErrorKind, Scan};
 use crate::collection::{Fingerprint, RowBatch, RowHasher};
-use crate::state::{Progress, Record, Split};
+use crate::mapping::Rewrite;
+use crate::state::{Progress, Record, Split, Tally};
 
 /// Bytes of one request. Servers take 64 MiB and more; smaller requests keep the pipeline even.
 const REQUEST_BYTES: usize = 8 << 20;
@@ -20,21 +20,33 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Whether rows of keys that exist may be there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     /// None of the rows was ever sent.
     Insert,
     /// Some may have been, so each replaces what is there.
     Upsert,
+    /// None of the rows is there, and after an error that leaves open whether they landed nothing may be sent again: the
+    /// server makes the keys, so sending again would double.
+    InsertOnce,
+}
+
+/// How the writing of rows ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// All were acknowledged.
+    All,
+    /// Nobody knows which of them landed; the target answers again.
+    Open,
 }
 
 impl Job<'_> {
     /// Copies all splits that are not done. After the first error no new split begins; those in flight end.
     pub(super) async fn copy(&self) -> Result<(), JobError> {
         let open: Vec<usize> = self.state(|job| {
-            let open = |progress: &Progress| !matches!(progress, Progress::Done { .. });
+            let open = |progress: &Progress| !matches!(progress, Progress::Done(_));
             job.progress.iter().enumerate().filter(|(_, progress)| open(progress)).map(|(number, _)| number).collect()
         });
-        let source = self.source_scans().await?;
+        let source = self.source_scan().await?;
         let target = if self.converging() { Some(self.target_scan().await?) } else { None };
         let failed = AtomicBool::new(false);
         let mut results = futures::stream::iter(open)
@@ -61,100 +73,92 @@ impl Job<'_> {
         first_error.map_or(Ok(()), Err)
     }
 
-    /// The scan that reads a split, as long as the source still has the partitions that the splits were made of.
-    pub(super) fn scan_of(scans: &[Scan], split: &Split) -> Result<Scan, JobError> {
-        scans.iter().find(|scan| scan.partition == split.partition).cloned().ok_or_else(|| {
-            JobError::Repartitioned(match &split.partition {
-                Some(name) => format!("partition `{name}` is gone from the source since the run began"),
-                None => "the source got partitions since the run began".to_owned(),
-            })
-        })
+    /// Refuses a split that reads other partitions than the plan means now: the source's partitions are no longer those that
+    /// the splits were made of.
+    pub(super) fn check_partitions(&self, split: &Split) -> Result<(), JobError> {
+        if self.mapping.routes.iter().any(|route| route.from == split.partitions) {
+            return Ok(());
+        }
+        Err(JobError::Repartitioned(match split.partitions.as_slice() {
+            [] => "the source got partitions since the run began".to_owned(),
+            names => {
+                format!("the source's partitions are no longer those that the run began with: {}", names.join(", "))
+            }
+        }))
     }
 
     pub(super) fn split_of(&self, number: usize) -> Option<(Split, Progress)> {
         self.state(|job| {
             let split = job.splits.as_ref()?.get(number)?.clone();
-            Some((split, *job.progress.get(number)?))
+            Some((split, job.progress.get(number)?.clone()))
         })
     }
 
-    async fn copy_split(&self, number: usize, source: &[Scan], target: Option<&Scan>) -> Result<(), JobError> {
+    pub(super) async fn copy_split(&self, number: usize, source: &Scan, target: Option<&Scan>) -> Result<(), JobError> {
         let _slot = self.slots.acquire().await.map_err(|_| JobError::Interrupted)?;
         if self.stop.is_cancelled() {
             return Err(JobError::Interrupted);
         }
         self.fence_now_and_then().await?;
         let Some((split, progress)) = self.split_of(number) else { return Ok(()) };
-        let scan = Self::scan_of(source, &split)?;
+        self.check_partitions(&split)?;
         if let Some(target) = target {
-            return self.converge_split(number, &split, &scan, target).await;
+            return self.converge_split(number, &split, source, target).await;
         }
-        let rows = reader::read(&*self.sides.source, &scan, &split.range, &self.mapping.columns.read).await?;
+        let mut mode = match (self.mapping.columns.rewrite, &progress) {
+            (Rewrite::Upsert, Progress::Pending) => Mode::Insert,
+            (Rewrite::Upsert, _) => Mode::Upsert,
+            (_, Progress::Pending) => Mode::InsertOnce,
+            // Left to the proof, which reads the target and so knows what is missing.
+            (Rewrite::Remove, _) => return Ok(()),
+            (Rewrite::StartOver, _) => return Err(JobError::MustStartOver(self.entry.seen.to.to_string())),
+        };
+        let rows = mapped::read_mapped(&*self.sides.source, source, &split, &self.mapping.columns).await?;
+        rows.all_fit(&self.entry.seen.from.to_string())?;
         let hasher = RowHasher::new(self.mapping.columns.write.clone());
         let mut fingerprint = Fingerprint::default();
-        let mut mapped = Vec::with_capacity(rows.batches.len());
         for batch in &rows.batches {
-            let batch = self.mapping.columns.apply(batch)?;
-            fingerprint.merge(hasher.fingerprint(&batch)?);
-            mapped.push(batch);
+            fingerprint.merge(hasher.fingerprint(batch)?);
         }
-        let mut mode = if progress == Progress::Pending { Mode::Insert } else { Mode::Upsert };
         // From here on the split may have been tried, and the disk knows before the server does.
         self.record(&Record::Started { split: number })?;
-        let to = self.destination(split.partition);
-        for batch in mapped {
-            self.write(&to, batch, &mut mode, |rows| self.tell(&Event::Rows(rows))).await?;
-        }
-        let doubled = rows.physical - rows.distinct;
-        self.done(number, fingerprint, doubled, fingerprint.rows)
-    }
-
-    /// Compares a split and writes what is missing or differs. Upserts only: keys that differ are there already.
-    async fn converge_split(&self, number: usize, split: &Split, source: &Scan, target: &Scan) -> Result<(), JobError> {
-        let found = compare(
-            Side { read: &*self.sides.source, scan: source },
-            Side { read: &*self.sides.target, scan: target },
-            split,
-            &self.mapping.columns,
-            &self.mapping.columns.write,
-        )
-        .await?;
-        let mut written = 0;
-        if !found.to_write.is_empty() {
-            self.record(&Record::Started { split: number })?;
-            let to = self.destination(split.partition.clone());
-            for batch in found.to_write {
-                written += batch.rows() as u64;
-                self.write_again(&to, batch).await?;
+        self.quarantine.keep(number, &rows.quarantined)?;
+        let to = self.destination(&split);
+        for batch in rows.batches {
+            let written = self.write(&to, batch, &mut mode, |rows| self.tell(&Event::Rows(rows))).await?;
+            if written == Written::Open {
+                return match self.mapping.columns.rewrite {
+                    Rewrite::StartOver => Err(JobError::MustStartOver(to.collection)),
+                    _ => Ok(()),
+                };
             }
         }
+        let written = fingerprint.rows;
+        let quarantined = rows.quarantined.len() as u64;
+        self.done(number, Tally { fingerprint, doubled: rows.doubled, written, quarantined, touched: rows.touched })
+    }
+
+    /// Compares a split and writes what is missing or differs.
+    async fn converge_split(&self, number: usize, split: &Split, source: &Scan, target: &Scan) -> Result<(), JobError> {
+        let (found, written) = self.put_right(number, split, source, target).await?;
         self.tell(&Event::Rows(found.fingerprint.rows));
-        self.done(number, found.fingerprint, found.source_doubled, written)
+        self.done(number, Tally::of(&found, written))
     }
 
-    pub(super) fn done(
-        &self,
-        split: usize,
-        fingerprint: Fingerprint,
-        doubled: u64,
-        written: u64,
-    ) -> Result<(), JobError> {
-        self.record(&Record::Done { split, fingerprint, doubled, written, at: jiff::Timestamp::now() })
-    }
-
-    /// Writes rows that may be there already.
-    pub(super) async fn write_again(&self, to: &Destination, batch: RowBatch) -> Result<(), JobError> {
-        self.write(to, batch, &mut Mode::Upsert, |_| {}).await
+    pub(super) fn done(&self, split: usize, tally: Tally) -> Result<(), JobError> {
+        let Tally { fingerprint, doubled, written, quarantined, touched } = tally;
+        let at = jiff::Timestamp::now();
+        self.record(&Record::Done { split, fingerprint, doubled, written, quarantined, touched, at })
     }
 
     /// Writes a batch in requests of a size that the server takes. `acknowledged` hears of the rows of each.
-    async fn write(
+    pub(super) async fn write(
         &self,
         to: &Destination,
         batch: RowBatch,
         mode: &mut Mode,
         acknowledged: impl Fn(u64) + Sync,
-    ) -> Result<(), JobError> {
+    ) -> Result<Written, JobError> {
         let pieces = batch.bytes().div_ceil(self.throttle.request_bytes(REQUEST_BYTES)).max(1);
         let rows = batch.rows().div_ceil(pieces).max(1);
         let mut open: Vec<RowBatch> =
@@ -162,7 +166,8 @@ impl Job<'_> {
         open.reverse();
         while let Some(piece) = open.pop() {
             match self.send(to, &piece, mode).await {
-                Ok(()) => acknowledged(piece.rows() as u64),
+                Ok(Written::All) => acknowledged(piece.rows() as u64),
+                Ok(Written::Open) => return Ok(Written::Open),
                 Err(JobError::Cluster(error)) if error.kind == ErrorKind::TooLarge && piece.rows() > 1 => {
                     // Refused before any of it was looked at, so nothing of it landed.
                     let half = piece.rows() / 2;
@@ -172,19 +177,14 @@ impl Job<'_> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(Written::All)
     }
 
     /// Sends one request until it is acknowledged. After an error that leaves open whether rows landed, and after any other
     /// that may be gone in a moment, the same rows are sent as an upsert: it makes no difference then whether they did.
-    async fn send(&self, to: &Destination, rows: &RowBatch, mode: &mut Mode) -> Result<(), JobError> {
+    async fn send(&self, to: &Destination, rows: &RowBatch, mode: &mut Mode) -> Result<Written, JobError> {
         let started = Instant::now();
-        let mut pauses = backon::ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(Duration::from_secs(5))
-            .without_max_times()
-            .build();
+        let mut pauses = pauses();
         loop {
             tokio::select! {
                 () = self.throttle.wait(rows.bytes()) => {}
@@ -192,18 +192,23 @@ impl Job<'_> {
                 () = self.stop.cancelled() => return Err(JobError::Interrupted),
             }
             let result = match mode {
-                Mode::Insert => self.sides.target.insert(to, rows).await,
+                Mode::Insert | Mode::InsertOnce => self.sides.target.insert(to, rows).await,
                 Mode::Upsert => self.sides.target.upsert(to, rows).await,
             };
             let error = match result {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(Written::All),
                 Err(error) => error,
             };
-            if error.kind != ErrorKind::TooLarge {
+            if error.kind != ErrorKind::TooLarge && *mode == Mode::Insert {
                 *mode = Mode::Upsert;
             }
             if !error.is_transient() || started.elapsed() > PATIENCE {
                 return Err(error.into());
+            }
+            // A request over the rate limit is refused before any of it is looked at.
+            if *mode == Mode::InsertOnce && error.kind != ErrorKind::RateLimited {
+                self.until_it_answers(error).await?;
+                return Ok(Written::Open);
             }
             self.retried(&error.to_string())?;
             tokio::select! {
@@ -213,4 +218,31 @@ impl Job<'_> {
             self.fence_now_and_then().await?;
         }
     }
+
+    /// Waits until the target answers again after an error of a write.
+    async fn until_it_answers(&self, error: ClusterError) -> Result<(), JobError> {
+        let started = Instant::now();
+        let mut pauses = pauses();
+        self.retried(&error.to_string())?;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(pauses.next().unwrap_or_default()) => {}
+                () = self.stop.cancelled() => return Err(JobError::Interrupted),
+            }
+            match self.fence().await {
+                Err(JobError::Cluster(again)) if again.is_transient() && started.elapsed() < PATIENCE => {}
+                Err(JobError::Cluster(_)) => return Err(error.into()),
+                answered => return answered,
+            }
+        }
+    }
+}
+
+fn pauses() -> backon::ExponentialBackoff {
+    backon::ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(5))
+        .without_max_times()
+        .build()
 }

@@ -44,6 +44,52 @@ pub enum JobError {
     /// Verification found differences that could not be mended.
     #[error("verification found differences: {} missing, {} differing, {} only on the target, {} doubled", .0.missing, .0.differing, .0.extra, .0.doubled)]
     Different(Box<RowDiff>),
+    /// A row does not fit, and nothing in the plan says what to do with it.
+    #[error("{collection}: field `{field}` of the row with key {key}: {reason}{}", further(*others))]
+    Unfit {
+        /// The source's collection.
+        collection: String,
+        /// Field of the target.
+        field: String,
+        /// The source's key.
+        key: String,
+        /// What does not fit.
+        reason: String,
+        /// Further rows of the same split that do not fit.
+        others: u64,
+    },
+    /// The field that is to be the primary key has values that stand in several rows.
+    #[error("`{field}` cannot become the primary key: {rows} rows have a value that another row has too ({examples})")]
+    NotUnique {
+        /// Field of the target.
+        field: String,
+        /// Rows beyond the first of their value.
+        rows: u64,
+        /// A few values with the keys of their rows.
+        examples: String,
+    },
+    /// Rows may have been written twice into a collection where nothing tells them apart.
+    #[error("an answer to an insert into `{0}` was lost, and nothing there tells its rows apart")]
+    MustStartOver(String),
+    /// Answers to inserts were lost again and again.
+    #[error("answers to inserts into `{0}` were lost again and again while it was put right")]
+    Unsettled(String),
+    /// A search by a computed field finds nothing.
+    #[error("the function that fills `{field}` does not work: a search for the text of {rows} rows found none of them")]
+    NotSearchable {
+        /// Field of the target.
+        field: String,
+        /// Rows that were searched for.
+        rows: usize,
+    },
+    /// The state of the target changed after the diff was made.
+    #[error("{run} changed the state of `{target}` since the diff was made")]
+    Overtaken {
+        /// `database.collection`.
+        target: String,
+        /// Which run, as far as it is known.
+        run: String,
+    },
     /// There is no such collection.
     #[error("`{0}` does not exist")]
     Absent(String),
@@ -53,6 +99,14 @@ pub enum JobError {
     /// Somebody asked the run to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+fn further(number: u64) -> String {
+    match number {
+        0 => String::new(),
+        1 => ", and one row more".to_owned(),
+        number => format!(", and {number} rows more"),
+    }
 }
 
 impl JobError {
@@ -76,6 +130,14 @@ impl JobError {
                 "the server does not hold what the plan asks for; leave that out, or choose another target"
             }
             Self::Different(_) => "run the same command again; `vecferry verify` lists the keys",
+            Self::Unfit { .. } => {
+                "say what to do with such rows (`on_misfit` or `on_null` of the field), or leave them out with `where`; `vecferry plan --scan` counts them"
+            }
+            Self::NotUnique { .. } => "choose another primary key, or make the values unique on the source",
+            Self::MustStartOver(_) => "run the same command again: it makes the collection anew and starts over",
+            Self::Unsettled(_) => "run the same command again: it goes on where it stopped",
+            Self::NotSearchable { .. } => "check the analyzer of the function's input field",
+            Self::Overtaken { .. } => "look at the new diff: run the same command again",
             Self::Absent(_) => "check the names in the plan, or apply it first",
             Self::Blocked(_) => "see that it can be read, or leave it out of the plan",
             Self::Interrupted => "run the same command again: it goes on where it stopped",
@@ -86,7 +148,7 @@ impl JobError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Cluster(error) => error.is_transient(),
-            Self::Interrupted | Self::Moving(_) => true,
+            Self::Interrupted | Self::Moving(_) | Self::MustStartOver(_) | Self::Unsettled(_) => true,
             _ => false,
         }
     }

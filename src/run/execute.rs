@@ -13,9 +13,9 @@ use super::job::{Job, Sides, Success, Tools};
 use super::throttle::Throttle;
 use super::{Event, JobError, Observer};
 use crate::cluster::ReadSide;
-use crate::diff::{Entry, Place, Work};
+use crate::diff::{Entry, Place, Prior, Work};
 use crate::plan::resolved::Limits;
-use crate::state::{FORMAT, Header, JobId, Journal, StateError, Store};
+use crate::state::{FORMAT, Header, JobId, Journal, Lock, StateError, Store};
 
 /// Collections in progress for each split in flight: most of a small collection's time is waiting for the server to make,
 /// index and load it.
@@ -127,16 +127,16 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> (Result<Success, JobE
         return (Err(JobError::Interrupted), None);
     }
     let id = JobId::of(&seen.to.uri, &seen.to.database, &seen.to.collection);
-    // The lock comes first: only with it does nobody else write to the journal.
-    let opened = execution.store.lock(&id, execution.run).and_then(|lock| Ok((lock, journal(execution, &task, &id)?)));
-    let (_lock, journal) = match opened {
+    let (_lock, journal) = match open(execution, &task, &id) {
         Ok(opened) => opened,
         Err(error) => {
             execution.observer.event(&seen.address, &Event::Failed(error.to_string()));
-            return (Err(error.into()), None);
+            return (Err(error), None);
         }
     };
+    let quarantine = execution.store.quarantine(&id, &journal.job().header.run);
     let tools = Tools {
+        quarantine,
         sides: &task.sides,
         observer: execution.observer,
         slots: &task.pace.slots,
@@ -153,6 +153,19 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> (Result<Success, JobE
         partitions,
     });
     (result, release)
+}
+
+/// Locks the target and opens its journal. The lock comes first: only with it does nobody else write to the journal. What was
+/// decided was decided before it, so the state is read again, and must be what the decision was made from: between the diff
+/// and somebody's `yes`, another run may have begun or finished the same job.
+fn open(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<(Lock, Journal), JobError> {
+    let lock = execution.store.lock(id, execution.run)?;
+    let now = execution.store.job(id)?.as_ref().map(Prior::of);
+    if now != task.entry.seen.prior {
+        let run = now.map_or_else(|| "another run".to_owned(), |prior| format!("run {}", prior.run));
+        return Err(JobError::Overtaken { target: task.entry.seen.to.to_string(), run });
+    }
+    Ok((lock, journal(execution, task, id)?))
 }
 
 /// The journal to go on with, or a new one.

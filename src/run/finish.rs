@@ -2,11 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+
 use super::job::{Job, Success};
 use super::{Event, JobError};
-use crate::cluster::Scan;
-use crate::collection::{DataType, Index, LoadState};
+use crate::cluster::{Moment, Scan};
+use crate::collection::{DataType, Field, Index, KeyRange, LoadState};
 use crate::state::Record;
+
+/// Rows among which texts to search for are looked for, and searches for each function.
+const SEARCHED_ROWS: usize = 100;
+const SEARCHES: usize = 5;
 
 impl Job<'_> {
     /// Everything after the copy.
@@ -17,18 +24,63 @@ impl Job<'_> {
         self.phase("flushing")?;
         self.unless_stopped(target.flush(&to.database, &to.collection)).await?;
         let was_loaded = self.make_readable().await?;
+        self.prune_other_partitions().await?;
         self.phase("verifying")?;
         let success = self.prove().await?;
         if success.mended > 0 {
             target.flush(&to.database, &to.collection).await?;
         }
+        self.prove_functions().await?;
         self.fence().await?;
         self.leave(was_loaded).await?;
         if !self.mapping.late_properties.is_empty() {
             target.set_properties(&to.database, &to.collection, &self.mapping.late_properties).await?;
         }
-        self.mark_done(success.rows).await?;
+        self.point_aliases().await?;
+        self.mark_done(&success).await?;
         Ok(success)
+    }
+
+    /// Points the plan's aliases to the target. They come last, when every row is proven, and before the mark that says that
+    /// the job is complete: whoever is killed in between does it again.
+    async fn point_aliases(&self) -> Result<(), JobError> {
+        let to = &self.entry.seen.to;
+        for alias in &self.mapping.aliases {
+            self.phase("switching aliases")?;
+            self.sides.target.point_alias(&to.database, alias, &to.collection).await?;
+        }
+        Ok(())
+    }
+
+    /// Searches for the text of a few rows by each field that BM25 fills: its values can be neither read nor compared.
+    async fn prove_functions(&self) -> Result<(), JobError> {
+        if self.mapping.searched.is_empty() || !self.mapping.columns.write.iter().any(|field| !field.primary_key) {
+            return Ok(());
+        }
+        let target = self.target_scan().await?;
+        let key = Field { primary_key: true, ..self.mapping.columns.key.clone() };
+        for (output, input) in &self.mapping.searched {
+            let Some(field) = self.mapping.schema.field(input) else { continue };
+            let mut fields = vec![key.clone()];
+            fields.extend((field.name != key.name).then(|| Field { primary_key: false, ..field.clone() }));
+            let rows = self.sides.target.read_next(&target, &KeyRange::ALL, &fields, SEARCHED_ROWS).await?;
+            let texts = rows.column(input).and_then(|column| column.as_string_opt::<i32>().cloned());
+            let Some(texts) = texts else { continue };
+            // A text without a word has no vector, so it takes one that has some and is not found to tell.
+            let worded = |row: &usize| texts.is_valid(*row) && texts.value(*row).chars().any(char::is_alphanumeric);
+            let (mut searched, mut hits) = (0, 0);
+            for row in (0..rows.rows()).filter(worded).take(SEARCHES) {
+                searched += 1;
+                let scan = Scan { key: key.clone(), ..target.clone() };
+                if self.sides.target.finds_text(&scan, output, &rows.key(row), texts.value(row)).await? {
+                    hits += 1;
+                }
+            }
+            if searched > 0 && hits == 0 {
+                return Err(JobError::NotSearchable { field: output.clone(), rows: searched });
+            }
+        }
+        Ok(())
     }
 
     /// Before a target that exists is compared, it must be readable.
@@ -123,21 +175,36 @@ impl Job<'_> {
         if self.entry.seen.settings.load {
             self.unless_stopped(self.sides.target.load(&to.database, &to.collection)).await?;
         }
+        if !self.mapping.late_properties.is_empty() {
+            let target = &self.sides.target;
+            target.set_properties(&to.database, &to.collection, &self.mapping.late_properties).await?;
+        }
+        let properties: Vec<(String, String)> = self.mapping.schema.properties.clone().into_iter().collect();
+        if self.entry.properties_differ() {
+            self.sides.target.set_properties(&to.database, &to.collection, &properties).await?;
+        }
+        self.point_aliases().await?;
         Ok(Success { rows: self.state(|job| job.verified_rows), ..Success::default() })
     }
 
     /// The target as a whole, as of now.
     pub(super) async fn target_scan(&self) -> Result<Scan, JobError> {
         let to = &self.entry.seen.to;
-        let key = self.mapping.schema.primary_key().or_else(|| self.source.schema.primary_key()).cloned();
         Ok(Scan {
             database: to.database.clone(),
             collection: to.collection.clone(),
-            partition: None,
+            partitions: Vec::new(),
             filter: None,
-            key: key.unwrap_or_else(|| crate::collection::Field::new("", DataType::Int64)),
-            moment: self.sides.target.moment(&to.database, &to.collection).await?,
+            within: None,
+            key: self.mapping.columns.key.clone(),
+            moment: self.target_moment().await?,
         })
+    }
+
+    /// A moment that sees all that was written to the target.
+    pub(super) async fn target_moment(&self) -> Result<Moment, JobError> {
+        let to = &self.entry.seen.to;
+        Ok(self.sides.target.moment(&to.database, &to.collection).await?)
     }
 
     /// Partitions to release on the source, where the job or an earlier attempt at it loaded it; none of them stands for the

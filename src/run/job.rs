@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::census::{Census, census, scans};
+use super::census::{Census, census, groups, scan};
 use super::throttle::Throttle;
-use super::{Event, JobError, Observer};
+use super::{Event, JobError, Observer, unique};
 use crate::cluster::{Destination, NewCollection, ReadSide, Scan, WriteSide};
 use crate::collection::{CollectionSchema, LiveCollection, LoadState};
-use crate::diff::{Entry, MARK_PLAN, MARK_ROWS, MARK_RUN, Work};
-use crate::mapping::Mapping;
-use crate::state::{Job as State, Journal, Outcome, Record};
+use crate::diff::{Entry, MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, Work};
+use crate::mapping::{Mapping, Touched};
+use crate::state::{Job as State, Journal, Outcome, Quarantine, Record, Split};
 
 /// How often, while copying, the target is asked whether it is still the collection that the run made.
 const FENCE_EVERY: Duration = Duration::from_secs(5);
@@ -40,6 +40,12 @@ pub struct Success {
     pub extra: u64,
     /// Rows that were written again or removed because verification asked for it.
     pub mended: u64,
+    /// Rows that do not fit, and are in quarantine.
+    pub quarantined: u64,
+    /// Where those are.
+    pub quarantine: Option<String>,
+    /// Rows that each rule of the mapping touched.
+    pub touched: Touched,
 }
 
 /// A job while it runs.
@@ -54,6 +60,7 @@ pub struct Job<'a> {
     pub(super) throttle: &'a Throttle,
     pub(super) stop: &'a CancellationToken,
     pub(super) run: String,
+    pub(super) quarantine: Quarantine,
     journal: Mutex<Journal>,
     fenced: Mutex<Instant>,
     census: Option<Census>,
@@ -75,6 +82,8 @@ pub struct Tools<'a> {
     pub stop: &'a CancellationToken,
     /// The census that the diff was made from, if one was taken.
     pub census: Option<Census>,
+    /// Where rows go that do not fit.
+    pub quarantine: Quarantine,
 }
 
 impl<'a> Job<'a> {
@@ -97,6 +106,7 @@ impl<'a> Job<'a> {
             throttle: tools.throttle,
             stop: tools.stop,
             run: journal.job().header.run.clone(),
+            quarantine: tools.quarantine,
             journal: Mutex::new(journal),
             fenced: Mutex::new(Instant::now()),
             census: tools.census,
@@ -130,6 +140,7 @@ impl<'a> Job<'a> {
         // The source first: what is wrong with it is found before anything is made or dropped on the target.
         self.load_source().await?;
         self.split().await?;
+        self.check_new_key().await?;
         if self.entry.work == Work::Refill && self.state(|job| !job.creating) {
             self.phase("dropping")?;
             self.sides.target.drop_collection(&self.entry.seen.to.database, &self.entry.seen.to.collection).await?;
@@ -240,8 +251,9 @@ impl<'a> Job<'a> {
             Some(census) => census,
             None => {
                 self.phase("counting")?;
-                let scans = self.source_scans().await?;
-                self.unless_stopped(census(&*self.sides.source, &scans, &self.mapping.columns.read)).await?
+                let (scan, groups) = (self.source_scan().await?, groups(self.mapping));
+                let fields = &self.mapping.columns.read;
+                self.unless_stopped(census(&*self.sides.source, &scan, &groups, fields)).await?
             }
         };
         if census.rows.unreadable > 0 {
@@ -259,6 +271,24 @@ impl<'a> Job<'a> {
         self.record(&Record::Splits { list: census.splits })
     }
 
+    /// Where another field becomes the primary key: whether its values are unique, before anything is made. A target would
+    /// take two rows of one key and return one of them.
+    async fn check_new_key(&self) -> Result<(), JobError> {
+        let Some(key) = self.mapping.new_key() else { return Ok(()) };
+        if self.state(|job| job.target_id.is_some()) {
+            return Ok(());
+        }
+        self.phase("checking the new key")?;
+        let scan = self.source_scan().await?;
+        let splits: Vec<Split> = self.state(|job| job.splits.iter().flatten().cloned().collect());
+        let looking = unique::doubles(&*self.sides.source, &scan, &splits, &self.mapping.columns, key);
+        let found = self.unless_stopped(looking).await?;
+        if found.rows == 0 {
+            return Ok(());
+        }
+        Err(JobError::NotUnique { field: key.to_owned(), rows: found.rows, examples: found.examples.join(", ") })
+    }
+
     fn begun(&self) {
         let (done, total, row_bytes) = self.state(|job| {
             let row_bytes = self.entry.seen.source_rows.as_ref().map_or(job.header.row_bytes, |rows| rows.row_bytes);
@@ -267,14 +297,16 @@ impl<'a> Job<'a> {
         self.tell(&Event::Begun { done, total, row_bytes });
     }
 
-    pub(super) async fn source_scans(&self) -> Result<Vec<Scan>, JobError> {
+    /// The source as a whole, as of now.
+    pub(super) async fn source_scan(&self) -> Result<Scan, JobError> {
         let from = &self.entry.seen.from;
         let moment = self.sides.source.moment(&from.database, &from.collection).await?;
-        Ok(scans(&from.database, self.source, self.entry.seen.settings.filter.as_deref(), moment))
+        Ok(scan(&from.database, self.source, self.entry.seen.settings.filter.as_deref(), moment))
     }
 
-    /// Where rows of a partition go.
-    pub(super) fn destination(&self, partition: Option<String>) -> Destination {
+    /// Where the rows of a split go.
+    pub(super) fn destination(&self, split: &Split) -> Destination {
+        let partition = self.mapping.target_partition(&split.partitions).map(str::to_owned);
         Destination {
             database: self.entry.seen.to.database.clone(),
             collection: self.entry.seen.to.collection.clone(),
@@ -355,10 +387,14 @@ impl<'a> Job<'a> {
         self.observer.event(&self.entry.seen.address, event);
     }
 
-    /// Sets the mark that says how many rows were verified.
-    pub(super) async fn mark_done(&self, rows: u64) -> Result<(), JobError> {
+    /// Sets the mark that says how many rows were verified, and how many are in quarantine.
+    pub(super) async fn mark_done(&self, success: &Success) -> Result<(), JobError> {
         let to = &self.entry.seen.to;
-        let mut mark = vec![(MARK_ROWS.to_owned(), rows.to_string())];
+        let mut mark = vec![(MARK_ROWS.to_owned(), success.rows.to_string())];
+        let before = self.entry.seen.target.as_ref().is_some_and(|live| live.mark.contains_key(MARK_QUARANTINED));
+        if success.quarantined > 0 || before {
+            mark.push((MARK_QUARANTINED.to_owned(), success.quarantined.to_string()));
+        }
         if self.converging() {
             mark.push((MARK_RUN.to_owned(), self.run.clone()));
             mark.push((MARK_PLAN.to_owned(), self.entry.seen.plan_hash.clone()));

@@ -25,19 +25,29 @@ mod execute;
 mod finish;
 mod job;
 mod loading;
+mod mapped;
+mod mend;
 mod prove;
 mod reader;
+mod survey;
 mod throttle;
+mod unique;
+mod whole;
 
 use crate::diff::Place;
 use crate::plan::resolved::Verify;
 
-pub use census::{Census, census, scans};
+pub use census::{Census, census, groups, scan};
 pub use compare::{Comparison, Side, compare_all};
 pub use error::JobError;
 pub use execute::{Execution, Pace, Report, Task, execute};
 pub use job::{Sides, Success};
 pub use loading::loaded;
+pub use survey::{lost_keys, survey};
+pub use unique::doubles;
+
+/// Rows that do not fit and are named one by one.
+pub(crate) const UNFIT_EXAMPLES: usize = 10;
 
 /// How the verification of one collection went.
 #[derive(Debug)]

@@ -7,14 +7,15 @@
 
 use futures::{StreamExt, TryStreamExt};
 
-use super::compare::{EXAMPLES, Side, compare, compared};
+use super::compare::{EXAMPLES, Sample};
 use super::job::{Job, Success};
-use super::{JobError, reader};
+use super::{JobError, mapped, whole};
 use crate::cluster::Scan;
 use crate::collection::{Fingerprint, KeyRange, RowHasher};
 use crate::diff::RowDiff;
+use crate::mapping::{Rewrite, merge_touched};
 use crate::plan::resolved::Verify;
-use crate::state::{Progress, Split};
+use crate::state::{Progress, Split, Tally};
 
 /// How often what differs is mended before the job gives up.
 const ROUNDS: usize = 3;
@@ -22,6 +23,9 @@ const ROUNDS: usize = 3;
 impl Job<'_> {
     /// Reads the target, mends what differs, and says what was proven.
     pub(super) async fn prove(&self) -> Result<Success, JobError> {
+        if self.mapping.columns.identity.is_none() {
+            return self.prove_as_a_whole().await;
+        }
         let (mut mended, mut extra, mut last) = (0, 0, RowDiff::default());
         for round in 0..=ROUNDS {
             let target = self.target_scan().await?;
@@ -37,7 +41,7 @@ impl Job<'_> {
             if round == ROUNDS {
                 break;
             }
-            let source = self.source_scans().await?;
+            let source = self.source_scan().await?;
             (last, extra) = (RowDiff::default(), 0);
             let mut in_order = true;
             for number in bad {
@@ -46,12 +50,12 @@ impl Job<'_> {
                 }
                 let found = self.mend(number, &source, &target).await?;
                 mended += found.missing + found.differing + found.doubled;
-                if self.converging() {
+                if self.leaves_extra() {
                     extra += found.extra;
                 } else {
                     mended += found.extra;
                 }
-                in_order &= !found.has_work() && (found.extra == 0 || self.converging());
+                in_order &= !found.has_work() && (found.extra == 0 || self.leaves_extra());
                 last.merge(found, EXAMPLES);
             }
             if in_order {
@@ -62,15 +66,55 @@ impl Job<'_> {
         Err(JobError::Different(Box::new(last)))
     }
 
+    /// The same where rows cannot be told apart by the source's key. What differs is written again as a whole where an upsert
+    /// can do that, once; elsewhere the run is marked as one that starts over.
+    async fn prove_as_a_whole(&self) -> Result<Success, JobError> {
+        let upserts = self.mapping.columns.rewrite == Rewrite::Upsert;
+        let mut mended = 0;
+        loop {
+            let moved = self.splits_that_moved().await?;
+            let level = self.entry.verify();
+            let mut expected = Fingerprint::default();
+            self.state(|job| job.tallies().for_each(|tally| expected.merge(tally.fingerprint)));
+            let open = self.state(|job| job.splits_done() < job.progress.len());
+            let target = self.target_scan().await?;
+            let columns = &self.mapping.columns;
+            let (found, physical) =
+                whole::of_target(&*self.sides.target, &target, columns, level, self.at_once).await?;
+            let difference = whole::difference(expected, found, physical, level);
+            if difference == RowDiff::default() && moved.is_empty() && !open {
+                return Ok(self.proven(mended, 0));
+            }
+            if !upserts || mended > 0 {
+                self.reopen(0)?;
+                return Err(JobError::Different(Box::new(difference)));
+            }
+            let source = self.source_scan().await?;
+            for number in 0..self.state(|job| job.progress.len()) {
+                self.reopen(number)?;
+                self.copy_split(number, &source, None).await?;
+            }
+            mended = expected.rows.max(1);
+        }
+    }
+
+    /// Whether rows that only the target has stay: where the plan writes into a collection as it stands, unless it prunes.
+    pub(super) fn leaves_extra(&self) -> bool {
+        self.converging() && !self.entry.seen.settings.prune
+    }
+
     fn proven(&self, mended: u64, extra: u64) -> Success {
         self.state(|job| {
             let mut success = Success { mended, extra, ..Success::default() };
-            for progress in &job.progress {
-                if let Progress::Done { fingerprint, doubled, written } = progress {
-                    success.rows += fingerprint.rows;
-                    success.doubled += doubled;
-                    success.written += written;
-                }
+            for tally in job.tallies() {
+                success.rows += tally.fingerprint.rows;
+                success.doubled += tally.doubled;
+                success.written += tally.written;
+                success.quarantined += tally.quarantined;
+                merge_touched(&mut success.touched, tally.touched.clone());
+            }
+            if success.quarantined > 0 {
+                success.quarantine = Some(self.quarantine.folder().display().to_string());
             }
             success
         })
@@ -79,34 +123,34 @@ impl Job<'_> {
     /// Numbers of the splits that hold something else on the target than their records say.
     async fn splits_that_differ(&self, target: &Scan) -> Result<Vec<usize>, JobError> {
         let level = self.entry.verify();
-        let fields = compared(&self.mapping.columns, level);
-        let hasher = RowHasher::new(fields.clone());
+        let all = (self.mapping.columns.clone(), RowHasher::new(self.mapping.columns.write.clone()));
+        let narrow = self.mapping.columns.narrowed(level);
+        let keys = (narrow.clone(), RowHasher::new(narrow.write.clone()));
         let splits: Vec<(usize, Split, Progress)> = self.state(|job| {
             let splits = job.splits.iter().flatten().cloned();
             splits
                 .zip(&job.progress)
                 .enumerate()
-                .map(|(number, (split, progress))| (number, split, *progress))
+                .map(|(number, (split, progress))| (number, split, progress.clone()))
                 .collect()
         });
+        let sample = Sample::new(level, splits.len());
         let checks = futures::stream::iter(splits).map(|(number, split, progress)| {
-            let (fields, hasher) = (&fields, &hasher);
+            let whole = level == Verify::Full || sample.takes(number);
+            let (columns, hasher) = if whole { &all } else { &keys };
             async move {
                 let _slot = self.slots.acquire().await.map_err(|_| JobError::Interrupted)?;
                 if self.stop.is_cancelled() {
                     return Err(JobError::Interrupted);
                 }
-                let Progress::Done { fingerprint: expected, .. } = progress else { return Ok(Some(number)) };
-                let scan = Scan { partition: split.partition, ..target.clone() };
-                let rows = reader::read(&*self.sides.target, &scan, &split.range, fields).await?;
+                let Progress::Done(Tally { fingerprint: expected, .. }) = progress else { return Ok(Some(number)) };
+                let scan = self.target_scan_of(target, &split);
+                let rows = mapped::read_target(&*self.sides.target, &scan, &split.range, columns).await?;
                 let mut found = Fingerprint::default();
                 for batch in &rows.batches {
                     found.merge(hasher.fingerprint(batch)?);
                 }
-                let same = match level {
-                    Verify::Full => found == expected,
-                    Verify::Counts => found.rows == expected.rows,
-                };
+                let same = if whole { found == expected } else { found.rows == expected.rows };
                 Ok::<_, JobError>((!same || rows.physical != rows.distinct).then_some(number))
             }
         });
@@ -117,14 +161,16 @@ impl Job<'_> {
     /// Numbers of the splits that no longer hold as many rows on the source as were copied: somebody wrote to it meanwhile.
     /// The source is counted as a whole first, so that rows in a partition that no split knows of are noticed too.
     async fn splits_that_moved(&self) -> Result<Vec<usize>, JobError> {
-        let scans = self.source_scans().await?;
-        let Some(first) = scans.first() else { return Ok(Vec::new()) };
-        let whole = Scan { partition: None, ..first.clone() };
+        let scan = self.source_scan().await?;
+        // Partitions that the plan leaves behind do not count, those that came meanwhile do.
+        let left_behind = self.mapping.leaves_partitions();
+        let partitions = if left_behind { super::groups(self.mapping).concat() } else { Vec::new() };
+        let whole = Scan { partitions, ..scan.clone() };
         let now = self.sides.source.count(&whole, &KeyRange::ALL).await?;
         let splits: Vec<(Split, Progress)> =
-            self.state(|job| job.splits.iter().flatten().cloned().zip(job.progress.iter().copied()).collect());
+            self.state(|job| job.splits.iter().flatten().cloned().zip(job.progress.iter().cloned()).collect());
         let held = |progress: &Progress| match progress {
-            Progress::Done { fingerprint, doubled, .. } => fingerprint.rows + doubled,
+            Progress::Done(tally) => tally.held(),
             _ => 0,
         };
         if splits.iter().map(|(_, progress)| held(progress)).sum::<u64>() == now {
@@ -132,7 +178,8 @@ impl Job<'_> {
         }
         let (mut moved, mut known) = (Vec::new(), 0);
         for (number, (split, progress)) in splits.iter().enumerate() {
-            let scan = Self::scan_of(&scans, split)?;
+            self.check_partitions(split)?;
+            let scan = Scan { partitions: split.partitions.clone(), ..scan.clone() };
             let counted = self.sides.source.count(&scan, &split.range).await?;
             known += counted;
             if counted != held(progress) {
@@ -148,36 +195,25 @@ impl Job<'_> {
     }
 
     /// Compares a split with the source and writes what differs. Returns what was found.
-    async fn mend(&self, number: usize, source: &[Scan], target: &Scan) -> Result<RowDiff, JobError> {
+    async fn mend(&self, number: usize, source: &Scan, target: &Scan) -> Result<RowDiff, JobError> {
         let Some((split, before)) = self.split_of(number) else {
             return Ok(RowDiff::default());
         };
-        let scan = Self::scan_of(source, &split)?;
-        let found = compare(
-            Side { read: &*self.sides.source, scan: &scan },
-            Side { read: &*self.sides.target, scan: target },
-            &split,
-            &self.mapping.columns,
-            &self.mapping.columns.write,
-        )
-        .await?;
+        self.check_partitions(&split)?;
         self.fence().await?;
-        let mut written = match before {
-            Progress::Done { written, .. } => written,
+        let before = match before {
+            Progress::Done(tally) => tally.written,
             _ => 0,
         };
         self.reopen(number)?;
-        let to = self.destination(split.partition);
-        for batch in found.to_write {
-            written += batch.rows() as u64;
-            self.write_again(&to, batch).await?;
-        }
-        if !self.converging() {
-            for keys in found.extra.chunks(reader::KEYS_AT_ONCE) {
-                self.sides.target.delete(&to, &target.key, keys).await?;
-            }
-        }
-        self.done(number, found.fingerprint, found.source_doubled, written)?;
+        let (found, written) = self.put_right(number, &split, source, target).await?;
+        self.done(number, Tally::of(&found, before + written))?;
         Ok(found.diff)
+    }
+
+    /// Where the rows of a split are on the target.
+    fn target_scan_of(&self, target: &Scan, split: &Split) -> Scan {
+        let partition = self.mapping.target_partition(&split.partitions);
+        Scan { partitions: partition.map(str::to_owned).into_iter().collect(), ..target.clone() }
     }
 }

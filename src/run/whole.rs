@@ -1,0 +1,101 @@
+//! Proof where no field of the target holds the source's key: all rows of both sides as one sum. A loss or a double shows;
+//! which row it is does not.
+
+use futures::{StreamExt, TryStreamExt};
+
+use super::compare::{Comparison, Side};
+use super::{Event, JobError, Observer, census, mapped, reader};
+use crate::cluster::{ReadSide, Scan};
+use crate::collection::{Field, Fingerprint, KeyRange, RowHasher};
+use crate::diff::RowDiff;
+use crate::mapping::{Columns, Mapping, merge_touched};
+use crate::plan::resolved::Verify;
+use crate::state::Split;
+
+/// What the target holds as a whole: each row once, and physical rows.
+pub async fn of_target(
+    read: &dyn ReadSide,
+    scan: &Scan,
+    columns: &Columns,
+    level: Verify,
+    at_once: usize,
+) -> Result<(Fingerprint, u64), JobError> {
+    let scan = Scan { partitions: Vec::new(), ..scan.clone() };
+    let physical = read.count(&scan, &KeyRange::ALL).await?;
+    if level == Verify::Counts {
+        return Ok((Fingerprint { rows: physical, sum: 0 }, physical));
+    }
+    let key = Field { primary_key: true, ..columns.key.clone() };
+    let mut fields = vec![key.clone()];
+    let others = columns.write.iter().filter(|field| field.name != key.name);
+    fields.extend(others.map(|field| Field { primary_key: false, ..field.clone() }));
+    let taken = census(read, &scan, &[Vec::new()], &fields).await?;
+    // The key is hashed with the rows where it comes from the source, and not where the server made it.
+    let hasher = RowHasher::new(columns.write.clone());
+    let parts = futures::stream::iter(&taken.splits).map(|split| {
+        let (scan, fields, hasher) = (&scan, &fields, &hasher);
+        async move {
+            let rows = reader::read(read, scan, &split.range, fields).await?;
+            let mut found = Fingerprint::default();
+            for batch in &rows.batches {
+                found.merge(hasher.fingerprint(batch)?);
+            }
+            Ok::<_, JobError>(found)
+        }
+    });
+    let mut parts = parts.buffered(at_once);
+    let mut all = Fingerprint::default();
+    while let Some(part) = parts.try_next().await? {
+        all.merge(part);
+    }
+    Ok((all, physical))
+}
+
+/// How two sums differ, as far as sums tell.
+pub fn difference(expected: Fingerprint, found: Fingerprint, physical: u64, level: Verify) -> RowDiff {
+    RowDiff {
+        missing: expected.rows.saturating_sub(found.rows),
+        extra: found.rows.saturating_sub(expected.rows),
+        doubled: physical.saturating_sub(found.rows),
+        untold: level != Verify::Counts && found != expected,
+        ..RowDiff::default()
+    }
+}
+
+/// Compares both sides as wholes.
+pub async fn compare(
+    source: Side<'_>,
+    target: Side<'_>,
+    splits: &[Split],
+    mapping: &Mapping,
+    level: Verify,
+    at_once: usize,
+    (observer, address): (&dyn Observer, &str),
+) -> Result<Comparison, JobError> {
+    let columns = &mapping.columns;
+    let hasher = RowHasher::new(columns.write.clone());
+    let mut all = Comparison { ranges: (0, splits.len()), ..Comparison::default() };
+    let mut expected = Fingerprint::default();
+    let mut parts = futures::stream::iter(splits)
+        .map(|split| mapped::read_mapped(source.read, source.scan, split, columns))
+        .buffered(at_once);
+    while let Some(part) = parts.try_next().await? {
+        part.all_fit(&source.scan.collection)?;
+        let mut found = Fingerprint::default();
+        for batch in &part.batches {
+            found.merge(hasher.fingerprint(batch)?);
+        }
+        observer.event(address, &Event::Rows(found.rows));
+        expected.merge(found);
+        all.source_doubled += part.doubled;
+        all.quarantined += part.quarantined.len() as u64;
+        merge_touched(&mut all.touched, part.touched);
+    }
+    all.rows = expected.rows;
+    let (found, physical) = of_target(target.read, target.scan, columns, level, at_once).await?;
+    all.diff = difference(expected, found, physical, level);
+    if all.diff != RowDiff::default() {
+        all.ranges.0 = splits.len();
+    }
+    Ok(all)
+}
