@@ -79,6 +79,8 @@ pub struct Detail {
 /// How the look is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
+    /// Every row of the source as the plan maps it, beside what [`Depth::Rows`] looks at.
+    Everything,
     /// Schemas and keys, and for plans that converge the rows of both sides.
     Rows,
     /// Schemas only: the caller goes through the rows itself.
@@ -133,7 +135,7 @@ pub async fn verify(
             from: seen.from.clone(),
             to: seen.to.clone(),
             level,
-            extra_counts: seen.settings.on_existing != OnExisting::Converge,
+            extra_counts: seen.settings.on_existing != OnExisting::Converge || seen.settings.prune,
             result,
         });
     }
@@ -174,25 +176,21 @@ async fn verify_one(
     };
     let comparing = async {
         let moment = read_source.moment(&seen.from.database, &source.name).await?;
-        let scans = run::scans(&seen.from.database, source, seen.settings.filter.as_deref(), moment);
-        let census = run::census(read_source, &scans, &mapping.columns.read).await?;
+        let source_scan = run::scan(&seen.from.database, source, seen.settings.filter.as_deref(), moment);
+        let census = run::census(read_source, &source_scan, &run::groups(mapping), &mapping.columns.read).await?;
         let total = census.rows.distinct();
         observer.event(&seen.address, &run::Event::Begun { done: 0, total, row_bytes: census.rows.row_bytes });
         observer.event(&seen.address, &run::Event::Phase("verifying"));
         let moment = read_target.moment(&seen.to.database, &target.name).await?;
         let target_scan = crate::cluster::Scan {
-            database: seen.to.database.clone(),
-            collection: target.name.clone(),
-            partition: None,
-            filter: None,
-            moment,
-            ..scans[0].clone()
+            key: mapping.columns.key.clone(),
+            ..run::scan(&seen.to.database, target, None, moment)
         };
         compare_all(
-            Side { read: read_source, scan: &scans[0] },
+            Side { read: read_source, scan: &source_scan },
             Side { read: read_target, scan: &target_scan },
             &census.splits,
-            &mapping.columns,
+            mapping,
             level,
             stage.at_once,
             (observer, &seen.address),

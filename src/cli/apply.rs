@@ -111,7 +111,9 @@ fn exit_code(view: &View, reports: &[Report]) -> ExitCode {
     if errors.iter().any(|error| matches!(error, JobError::Interrupted)) {
         return ExitCode::Interrupted;
     }
-    let blocked = plan::blocked(view);
+    let quarantined = reports.iter().any(|report| report.result.as_ref().is_ok_and(|success| success.quarantined > 0))
+        || view.changes.entries.iter().any(|entry| entry.work == Work::None && entry.quarantined() > 0);
+    let blocked = plan::blocked(view).or(quarantined.then_some(ExitCode::Incomplete));
     match (errors.as_slice(), blocked) {
         ([], None) => ExitCode::Success,
         ([], Some(code)) => code,

@@ -57,7 +57,7 @@ impl ExitCode {
             Self::Success => "done, or nothing to do",
             Self::Failure => "failed, not otherwise classified",
             Self::Changes => "`plan --detailed-exitcode` only: there are changes",
-            Self::Incomplete => "`apply` ended incomplete, or `plan` has a blocked entry",
+            Self::Incomplete => "`apply` ended incomplete, rows are in quarantine, or `plan` has a blocked entry",
             Self::Differences => "verification found differences",
             Self::Temporary => "temporary failure: run the same command again, it resumes",
             Self::Stale => "the saved plan or the state does not match",

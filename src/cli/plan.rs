@@ -17,6 +17,10 @@ pub(super) struct PlanArgs {
     /// Plan files, or folders with plan files (`*.yaml`, `*.yml`).
     #[arg(required = true, value_name = "PLAN")]
     plans: Vec<PathBuf>,
+    /// Read all of each source that is loaded, as the plan maps it, and count the rows that each rule would touch: values that
+    /// do not fit, nulls, keys that are lost, keys that stand twice. Takes about as long as a copy.
+    #[arg(long)]
+    scan: bool,
     /// Exit with 2 where there is something to apply, and with 0 only where there is nothing.
     #[arg(long)]
     detailed_exitcode: bool,
@@ -28,7 +32,7 @@ pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
         Err(code) => return code,
     };
     session::block_on(context, async {
-        let view = match flow::look(loaded, Depth::Rows).await {
+        let view = match flow::look(loaded, if arguments.scan { Depth::Everything } else { Depth::Rows }).await {
             Ok(view) => view,
             Err(error) => return session::say_flow_error(&error, context),
         };

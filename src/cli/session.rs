@@ -96,8 +96,8 @@ pub(super) fn of_job(error: &JobError) -> ExitCode {
         JobError::Different(_) | JobError::Absent(_) => ExitCode::Differences,
         JobError::State(error) => of_state(error),
         JobError::Cluster(error) => of_cluster(error),
-        JobError::Fenced(_) | JobError::Repartitioned(_) => ExitCode::Stale,
-        JobError::Moving(_) => ExitCode::Temporary,
+        JobError::Fenced(_) | JobError::Repartitioned(_) | JobError::Overtaken { .. } => ExitCode::Stale,
+        JobError::Moving(_) | JobError::MustStartOver(_) | JobError::Unsettled(_) => ExitCode::Temporary,
         _ => ExitCode::Failure,
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct VerifyArgs {
 enum Level {
     /// Every key, and how often it is there.
     Counts,
+    /// The same, and every field of the rows in one range out of ten.
+    Sample,
     /// Every field of every row.
     Full,
 }
@@ -40,6 +42,7 @@ pub(super) fn run(arguments: &VerifyArgs, context: &Context) -> ExitCode {
     };
     let level = arguments.level.map(|level| match level {
         Level::Counts => Verify::Counts,
+        Level::Sample => Verify::Sample,
         Level::Full => Verify::Full,
     });
     session::block_on(context, async {
@@ -63,10 +66,12 @@ pub(super) fn run(arguments: &VerifyArgs, context: &Context) -> ExitCode {
         }
         let failed = verified.iter().filter_map(|one| one.result.as_ref().err()).map(session::of_job);
         let different = verified.iter().any(|one| one.result.is_ok() && !one.is_same());
+        let quarantined = verified.iter().any(|one| one.result.as_ref().is_ok_and(|found| found.quarantined > 0));
         match failed.max_by_key(|code| *code as u8) {
             Some(ExitCode::Interrupted) => ExitCode::Interrupted,
             _ if different => ExitCode::Differences,
             Some(code) => code,
+            None if quarantined => ExitCode::Incomplete,
             None => ExitCode::Success,
         }
     })

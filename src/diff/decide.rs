@@ -1,8 +1,10 @@
 //! The one decision: what happens to a collection, given everything that was seen.
 
+use super::remarks::{losing_aliases, remarks, surveyed, unloadable};
 use super::{Action, Entry, Note, Prior, Seen, Work, lines, may_take_over};
-use crate::collection::{CollectionSchema, LiveCollection, LoadState};
+use crate::collection::{CollectionSchema, LoadState};
 use crate::diagnostic::Code;
+use crate::mapping::Rewrite;
 use crate::plan::resolved::{Indexes, OnExisting};
 
 /// Property of the mark that names the run.
@@ -11,6 +13,9 @@ pub const MARK_RUN: &str = "vecferry.run";
 pub const MARK_PLAN: &str = "vecferry.plan";
 /// Property of the mark that holds the number of rows, once all of them were verified.
 pub const MARK_ROWS: &str = "vecferry.rows";
+
+/// Property of the mark that holds the number of rows that do not fit.
+pub const MARK_QUARANTINED: &str = "vecferry.quarantined";
 
 /// Decides about one collection.
 pub fn decide(seen: Seen) -> Entry {
@@ -27,99 +32,16 @@ pub fn decide(seen: Seen) -> Entry {
         seen,
     };
     remarks(&mut entry);
+    surveyed(&mut entry);
     choose(&mut entry);
     if !entry.blocked.is_empty() {
         entry.action = Action::Blocked;
         entry.work = Work::None;
     }
     amounts(&mut entry);
+    losing_aliases(&mut entry);
     entry.lines = lines(&entry);
     entry
-}
-
-/// What the mapping and the census have to say.
-fn remarks(entry: &mut Entry) {
-    let seen = &entry.seen;
-    if let Some(error) = &seen.state_error {
-        entry.state_conflict = true;
-        entry.blocked.push(
-            Note::new(Code::StateUnreadable, error.clone()).help(
-                "restore the state from a backup, or drop the target collection and delete that file to start over",
-            ),
-        );
-    }
-    if let Some(error) = &seen.source_error {
-        entry.blocked.push(
-            Note::new(Code::SourceUnreadable, error.clone())
-                .help("see that it can be read, or leave it out of the plan"),
-        );
-    } else if seen.source.is_none() {
-        entry.blocked.push(
-            Note::new(Code::SourceMissing, format!("the source has no collection `{}`", seen.from))
-                .help("check the name and the database; names are case-sensitive"),
-        );
-    }
-    if let Some(mapping) = &seen.mapping {
-        entry.blocked.extend(mapping.blocked.iter().map(|remark| Note::of(Code::CannotHold, remark)));
-        entry.notes.extend(mapping.notes.iter().map(|remark| Note::of(Code::Shaped, remark)));
-        entry.warnings.extend(mapping.warnings.iter().map(|remark| Note::of(Code::MayGoWrong, remark)));
-    }
-    if let Some(rows) = &seen.source_rows {
-        if let Some(doubled) = rows.doubled.filter(|doubled| *doubled > 0) {
-            let keys: Vec<_> = rows.doubled_keys.iter().map(ToString::to_string).collect();
-            let such_as = if keys.is_empty() { String::new() } else { format!(", such as {}", keys.join(", ")) };
-            entry.warnings.push(Note::new(
-                Code::DoubledKeys,
-                format!(
-                    "the source holds {doubled} rows of keys that it holds already{such_as}: each key arrives once, with the row that the source returns for it"
-                ),
-            ));
-        }
-        if rows.crossing > 0 {
-            entry.blocked.push(
-                Note::new(
-                    Code::CrossingKeys,
-                    format!("{} rows have a key that stands in another partition too", rows.crossing),
-                )
-                .help("delete all but one of each on the source, or leave them out with `where`"),
-            );
-        }
-        if rows.unreadable > 0 {
-            let (count, place) = (rows.unreadable, &rows.unreadable_place);
-            entry.blocked.push(
-                Note::new(
-                    Code::CountedNotReturned,
-                    format!("rows that the source counts and never returns: {count} ({place})"),
-                )
-                .help("give them other keys or delete them on the source, or leave them out with `where`"),
-            );
-        }
-    }
-    if let Some(source) = &seen.source
-        && seen.source_load_needs_index
-        && let Some(bare) = unloadable(source)
-    {
-        entry.blocked.push(
-            Note::new(
-                Code::SourceCannotLoad,
-                format!("the source is not loaded and cannot be: field `{bare}` has no index"),
-            )
-            .help("create an index on it on the source; it can be dropped again afterwards"),
-        );
-    }
-}
-
-/// A vector field without an index in a collection that is not loaded, on servers that load none such.
-pub fn unloadable(live: &LiveCollection) -> Option<&str> {
-    if live.load_state != LoadState::NotLoaded {
-        return None;
-    }
-    live.schema
-        .fields
-        .iter()
-        .filter(|field| field.data_type.is_vector())
-        .find(|field| !live.indexes.iter().any(|index| index.field == field.name))
-        .map(|field| field.name.as_str())
 }
 
 fn choose(entry: &mut Entry) {
@@ -172,13 +94,21 @@ fn unfinished(entry: &mut Entry, prior: &Prior) -> (Action, Work) {
         return (Action::Create, Work::Fill);
     };
     if prior.plan_hash != entry.seen.plan_hash {
+        let made_by_it = target.mark.get(MARK_RUN).is_some_and(|mark| mark == run);
+        if made_by_it && !prior.converging && entry.seen.settings.on_existing == OnExisting::Replace {
+            entry.notes.push(Note::new(
+                Code::StartsOver,
+                format!("run {run} was asked for something else and did not end: what it made is made anew"),
+            ));
+            return (Action::Replace, Work::Refill);
+        }
         entry.state_conflict = true;
         entry.blocked.push(
             Note::new(
                 Code::UnfinishedOther,
                 format!("run {run} on this target is unfinished, and was asked for something else"),
             )
-            .help("finish it with the plan it began with, or drop the target collection to start over with this one"),
+            .help("finish it with the plan it began with; or drop the target collection, or say `on_existing: replace`, to start over with this one"),
         );
         return (Action::Blocked, Work::None);
     }
@@ -212,6 +142,14 @@ fn unfinished(entry: &mut Entry, prior: &Prior) -> (Action, Work) {
         );
         return (Action::Blocked, Work::None);
     }
+    let rewrite = entry.seen.mapping.as_ref().map(|mapping| mapping.columns.rewrite);
+    if prior.dirty > 0 && rewrite == Some(Rewrite::StartOver) {
+        entry.notes.push(Note::new(
+            Code::StartsOver,
+            format!("run {run} was stopped while it wrote, and nothing tells which rows arrived: it starts over"),
+        ));
+        return (Action::Replace, Work::Refill);
+    }
     let (all, done) = prior.splits;
     entry.notes.push(Note::new(
         Code::GoesOn,
@@ -220,13 +158,26 @@ fn unfinished(entry: &mut Entry, prior: &Prior) -> (Action, Work) {
     (Action::Update, Work::Resume)
 }
 
+/// Rows that were verified when the target was completed, and rows in quarantine; none where it was not completed. The mark on
+/// the target says it, and the state where the server forgot that part of the mark: Milvus 2.3.5 keeps properties that were
+/// given to a collection when it was made, and loses later ones when it starts again.
+pub fn completed(seen: &Seen) -> Option<(u64, u64)> {
+    let mark = &seen.target.as_ref()?.mark;
+    let number = |name: &str| mark.get(name).and_then(|rows| rows.parse::<u64>().ok());
+    if let Some(rows) = number(MARK_ROWS) {
+        return Some((rows, number(MARK_QUARANTINED).unwrap_or_default()));
+    }
+    let prior = seen.prior.as_ref().filter(|prior| prior.finished && mark.get(MARK_RUN) == Some(&prior.run))?;
+    Some(prior.rows)
+}
+
 fn existing_target(entry: &mut Entry) -> (Action, Work) {
     let seen = &entry.seen;
     let Some(target) = &seen.target else {
         return (Action::Create, Work::Fill);
     };
     let ours = target.mark.get(MARK_PLAN).is_some_and(|hash| *hash == seen.plan_hash);
-    let verified_rows = target.mark.get(MARK_ROWS).and_then(|rows| rows.parse::<u64>().ok());
+    let verified_rows = completed(seen).map(|(rows, _)| rows);
     match (seen.settings.on_existing, ours, verified_rows) {
         (OnExisting::Converge, ..) => converge(entry),
         (_, true, Some(rows)) => finished(entry, rows),
@@ -261,30 +212,35 @@ fn existing_target(entry: &mut Entry) -> (Action, Work) {
 
 /// The target was completed by this very plan. Is it still what the plan wants?
 fn finished(entry: &mut Entry, rows: u64) -> (Action, Work) {
+    let quarantined = entry.quarantined();
+    if quarantined > 0 {
+        entry.warnings.push(
+            Note::new(Code::InQuarantine, format!("{quarantined} rows of the source do not fit and are in quarantine"))
+                .help("mend them on the source, or leave them out with `where`; then use `on_existing: converge`"),
+        );
+    }
     let seen = &entry.seen;
-    let drifted = |side: &str, now: u64, estimated: bool| {
+    let drifted = |now: u64, estimated: bool| {
         let by = if estimated { " by its statistics" } else { "" };
-        Note::new(
-            Code::Drifted,
-            format!("the {side} holds {now} rows{by}, and held {rows} when the plan was completed"),
-        )
+        let message = format!("the target holds {now} rows{by}, and held {rows} when the plan was completed");
+        Note::new(Code::Drifted, message)
     };
     let mut drift = Vec::new();
     if let Some(now) = &seen.source_rows
-        && now.distinct() != rows
+        && now.distinct() != rows + quarantined
         && !now.estimated
     {
-        drift.push(drifted("source", now.distinct(), false));
+        let rows = rows + quarantined;
+        let message = format!("the source holds {} rows, and held {rows} when the plan was completed", now.distinct());
+        drift.push(Note::new(Code::Drifted, message));
     }
     if let Some(now) = &seen.target_rows
         && now.distinct() != rows
     {
         if now.estimated {
-            entry
-                .warnings
-                .push(drifted("target", now.physical, true).help("`vecferry verify` loads it and tells for certain"));
+            entry.warnings.push(drifted(now.physical, true).help("`vecferry verify` loads it and tells for certain"));
         } else {
-            drift.push(drifted("target", now.distinct(), false));
+            drift.push(drifted(now.distinct(), false));
         }
     }
     if !drift.is_empty() {
@@ -307,10 +263,22 @@ fn touches(entry: &Entry) -> bool {
     mapping.partitions.iter().any(|name| !target.partitions.contains(name))
         || mapping.indexes.iter().any(|wanted| !target.indexes.iter().any(|index| index.field == wanted.field))
         || (entry.seen.settings.load && target.load_state != LoadState::Loaded)
+        || entry.seen.aliases.iter().any(|(_, now)| now.as_ref() != Some(&target.name))
+        || entry.properties_differ()
 }
 
 /// Rows are to be written into a collection as it stands.
 fn converge(entry: &mut Entry) -> (Action, Work) {
+    if entry.seen.mapping.as_ref().is_some_and(|mapping| mapping.columns.identity.is_none()) {
+        entry.blocked.push(
+            Note::new(
+                Code::TargetMisfit,
+                "no field of the target holds the source's key, so rows cannot be compared one by one",
+            )
+            .help("keep the old keys with `keep_as`, or use `on_existing: replace`"),
+        );
+        return (Action::Blocked, Work::None);
+    }
     let (Some(target), Some(mapping)) = (&entry.seen.target, &entry.seen.mapping) else {
         return (Action::Blocked, Work::None);
     };
@@ -333,17 +301,21 @@ fn converge(entry: &mut Entry) -> (Action, Work) {
         );
         return (Action::Blocked, Work::None);
     }
+    let prune = entry.seen.settings.prune;
+    let fate = if prune { "they are removed" } else { "they are left alone" };
     match &entry.seen.row_diff {
         Some(diff) if diff.extra > 0 => {
-            entry.warnings.push(Note::new(
-                Code::OnlyOnTarget,
-                format!("rows on the target only: {}; they are left alone", diff.extra),
-            ));
+            let message = format!("rows on the target only: {}; {fate}", diff.extra);
+            entry.warnings.push(Note::new(Code::OnlyOnTarget, message));
+        }
+        None if prune => {
+            let message = "rows that only the target has are removed; how many is known when the plan is applied";
+            entry.warnings.push(Note::new(Code::OnlyOnTarget, message));
         }
         _ => {}
     }
     match &entry.seen.row_diff {
-        Some(diff) if !diff.has_work() => {
+        Some(diff) if !diff.has_work() && (diff.extra == 0 || !prune) => {
             if touches(entry) {
                 (Action::Update, Work::Touch)
             } else {
@@ -378,11 +350,13 @@ fn misfits(wanted: &CollectionSchema, live: &CollectionSchema) -> Vec<String> {
             Some(have) if have.primary_key != field.primary_key => {
                 found.push(format!("the primary key of the target is not `{}`", field.name));
             }
-            Some(have) if have.primary_key && have.auto_id => {
-                found.push(format!(
-                    "the target makes its own keys for `{}` and would not keep the source's",
-                    field.name
-                ));
+            Some(have) if have.primary_key && have.auto_id != field.auto_id => {
+                found.push(match have.auto_id {
+                    true => {
+                        format!("the target makes its own keys for `{}` and would not keep the source's", field.name)
+                    }
+                    false => format!("the target does not make its own keys for `{}`", field.name),
+                });
             }
             Some(have) if field.nullable && !have.nullable => {
                 found.push(format!("field `{}` is nullable, and the target's is not", field.name));
@@ -412,6 +386,9 @@ fn amounts(entry: &mut Entry) {
         Work::Converge => entry.seen.row_diff.as_ref().map_or(0, |diff| diff.missing + diff.differing + diff.doubled),
         Work::None | Work::Touch => 0,
     };
+    if entry.work == Work::Converge && entry.seen.settings.prune {
+        entry.rows_lost = entry.seen.row_diff.as_ref().map_or(0, |diff| diff.extra);
+    }
     if entry.work == Work::Refill {
         entry.rows_lost = entry.seen.target_rows.as_ref().map_or(0, |rows| rows.physical);
     }

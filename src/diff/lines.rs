@@ -1,7 +1,8 @@
 //! One line for each thing that happens to a collection, source beside target.
 
 use super::{Entry, Line, Sign, Work};
-use crate::collection::{CollectionSchema, Field, LiveCollection, LoadState};
+use crate::collection::{CollectionSchema, Field, Function, Index, LiveCollection, LoadState};
+use crate::mapping::Mapping;
 
 /// The lines of an entry, from schema to load state.
 pub fn lines(entry: &Entry) -> Vec<Line> {
@@ -25,9 +26,11 @@ pub fn lines(entry: &Entry) -> Vec<Line> {
             reason: None,
         });
     }
-    fields(&source.schema, wanted, before, &mut lines);
+    let Some(mapping) = &entry.seen.mapping else { return lines };
+    fields(&source.schema, mapping, before, &mut lines);
     whole(&source.schema, wanted, before, &mut lines);
     parts(entry, source, before, &mut lines);
+    aliases(entry, &mut lines);
     load(entry, source, &mut lines);
     lines
 }
@@ -58,15 +61,22 @@ fn field_text(field: &Field) -> String {
     text
 }
 
-fn fields(
-    source: &CollectionSchema,
-    wanted: &CollectionSchema,
-    before: Option<&LiveCollection>,
-    lines: &mut Vec<Line>,
-) {
+fn fields(source: &CollectionSchema, mapping: &Mapping, before: Option<&LiveCollection>, lines: &mut Vec<Line>) {
+    let wanted = &mapping.schema;
     for field in &wanted.fields {
         let after = field_text(field);
-        let on_source = source.field(&field.name).map(field_text);
+        let on_source = match mapping.origins.get(&field.name) {
+            // Renamed, or taken from elsewhere.
+            Some(origin) => {
+                let text = source.field(origin).map(|field| format!(" {}", field_text(field)));
+                Some(format!("{origin}{}", text.unwrap_or_default()))
+            }
+            None if field.auto_id => source.field(&field.name).map(field_text),
+            None => mapping.carriers.iter().find(|(_, carrier)| **carrier == field.name).and_then(|(name, _)| {
+                let text = field_text(source.field(name)?);
+                Some(if *name == field.name { text } else { format!("{name} {text}") })
+            }),
+        };
         let existing = before.map(|live| live.schema.field(&field.name).map(field_text));
         let sign = match &existing {
             None => Sign::Add,
@@ -82,14 +92,30 @@ fn fields(
             reason: None,
         });
     }
-    for field in source.fields.iter().filter(|field| wanted.field(&field.name).is_none()) {
+    for (name, origin) in mapping.origins.iter().filter(|(name, _)| wanted.field(name).is_none()) {
+        lines.push(Line {
+            topic: "dynamic key",
+            name: name.clone(),
+            sign: if before.is_some() { Sign::Same } else { Sign::Add },
+            before: Some(origin.clone()),
+            after: Some("a key of the dynamic field".to_owned()),
+            reason: None,
+        });
+    }
+    let lives_on =
+        |name: &String| mapping.carriers.contains_key(name) || mapping.origins.values().any(|origin| origin == name);
+    for field in source.fields.iter().filter(|field| !lives_on(&field.name)) {
         lines.push(Line {
             topic: "field",
             name: field.name.clone(),
             sign: Sign::Remove,
             before: Some(field_text(field)),
             after: None,
-            reason: Some("dropped by the plan".into()),
+            reason: Some(if field.primary_key && wanted.primary_key().is_some_and(|key| key.auto_id) {
+                "the server makes new keys".into()
+            } else {
+                "dropped by the plan".into()
+            }),
         });
     }
 }
@@ -142,17 +168,30 @@ fn whole(source: &CollectionSchema, wanted: &CollectionSchema, before: Option<&L
             reason: None,
         });
     }
+    let words = |function: &Function| {
+        format!("{} {} → {}", function.kind, function.inputs.join(", "), function.outputs.join(", "))
+    };
     for function in &wanted.functions {
-        let text = format!("{} {} → {}", function.kind, function.inputs.join(", "), function.outputs.join(", "));
+        let text = words(function);
         let same = live.is_some_and(|live| live.functions.iter().any(|have| have.name == function.name));
         let sign = if same { Sign::Same } else { Sign::Add };
         lines.push(Line {
             topic: "function",
             name: function.name.clone(),
             sign,
-            before: Some(text.clone()),
+            before: source.functions.iter().find(|have| have.name == function.name).map(words),
             after: Some(text),
             reason: None,
+        });
+    }
+    for function in source.functions.iter().filter(|have| !wanted.functions.iter().any(|kept| kept.name == have.name)) {
+        lines.push(Line {
+            topic: "function",
+            name: function.name.clone(),
+            sign: Sign::Remove,
+            before: Some(words(function)),
+            after: None,
+            reason: Some("dropped by the plan".into()),
         });
     }
 }
@@ -162,7 +201,9 @@ fn parts(entry: &Entry, source: &LiveCollection, before: Option<&LiveCollection>
     if mapping.partitions.len() > 1 {
         for name in &mapping.partitions {
             let sign = if before.is_some_and(|live| live.partitions.contains(name)) { Sign::Same } else { Sign::Add };
-            let on_source = source.partitions.contains(name).then(|| name.clone());
+            let from =
+                mapping.routes.iter().find(|route| route.to.as_ref() == Some(name)).map(|route| route.from.join(", "));
+            let on_source = from.or_else(|| source.partitions.contains(name).then(|| name.clone()));
             lines.push(Line {
                 topic: "partition",
                 name: name.clone(),
@@ -173,6 +214,7 @@ fn parts(entry: &Entry, source: &LiveCollection, before: Option<&LiveCollection>
             });
         }
     }
+    let carried = |index: &Index| mapping.carriers.get(&index.field);
     for index in &mapping.indexes {
         let live = before.and_then(|live| live.indexes.iter().find(|have| have.field == index.field));
         let (sign, reason) = match live {
@@ -184,12 +226,13 @@ fn parts(entry: &Entry, source: &LiveCollection, before: Option<&LiveCollection>
             topic: "index",
             name: index.field.clone(),
             sign,
-            before: source.indexes.iter().find(|have| have.field == index.field).map(crate::collection::Index::text),
+            before: source.indexes.iter().find(|have| carried(have) == Some(&index.field)).map(Index::text),
             after: Some(live.unwrap_or(index).text()),
             reason,
         });
     }
-    for index in source.indexes.iter().filter(|index| !mapping.indexes.iter().any(|have| have.field == index.field)) {
+    let kept = |index: &Index| mapping.indexes.iter().any(|have| Some(&have.field) == carried(index));
+    for index in source.indexes.iter().filter(|index| !kept(index)) {
         lines.push(Line {
             topic: "index",
             name: index.field.clone(),
@@ -197,6 +240,24 @@ fn parts(entry: &Entry, source: &LiveCollection, before: Option<&LiveCollection>
             before: Some(index.text()),
             after: None,
             reason: Some("not carried".into()),
+        });
+    }
+}
+
+fn aliases(entry: &Entry, lines: &mut Vec<Line>) {
+    for (alias, now) in &entry.seen.aliases {
+        let there = now.as_ref() == Some(&entry.seen.to.collection);
+        lines.push(Line {
+            topic: "alias",
+            name: alias.clone(),
+            sign: match now {
+                None => Sign::Add,
+                Some(_) if there => Sign::Same,
+                Some(_) => Sign::Change,
+            },
+            before: now.clone(),
+            after: Some(entry.seen.to.collection.clone()),
+            reason: (!there).then(|| "once every row is verified".to_owned()),
         });
     }
 }

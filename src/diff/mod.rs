@@ -3,6 +3,7 @@
 
 mod decide;
 mod lines;
+mod remarks;
 
 use serde::Serialize;
 
@@ -10,9 +11,11 @@ use crate::collection::{CollectionSchema, Key, LiveCollection};
 use crate::diagnostic::Code;
 use crate::mapping::{Mapping, Remark};
 use crate::plan::resolved::{OnExisting, Settings, Verify};
+use crate::state::Job;
 
-pub use decide::{MARK_PLAN, MARK_ROWS, MARK_RUN, decide, unloadable};
+pub use decide::{MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, decide};
 pub use lines::lines;
+pub use remarks::unloadable;
 
 /// What was seen of the rows of one side.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -58,6 +61,9 @@ pub struct RowDiff {
     pub extra: u64,
     /// Rows on the target beyond the first of their key.
     pub doubled: u64,
+    /// Whether the rows differ as a whole and no key tells which: no field of the target holds the source's key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
     /// A few keys of each kind.
     pub examples: Vec<Difference>,
 }
@@ -65,7 +71,7 @@ pub struct RowDiff {
 impl RowDiff {
     /// Whether the plan would write something.
     pub fn has_work(&self) -> bool {
-        self.missing + self.differing + self.doubled > 0
+        self.untold || self.missing + self.differing + self.doubled > 0
     }
 
     /// Adds what was found in another range. Examples are kept up to `limit`.
@@ -74,6 +80,7 @@ impl RowDiff {
         self.differing += other.differing;
         self.extra += other.extra;
         self.doubled += other.doubled;
+        self.untold |= other.untold;
         let room = limit.saturating_sub(self.examples.len());
         self.examples.extend(other.examples.into_iter().take(room));
     }
@@ -125,6 +132,67 @@ pub struct Prior {
     pub source_id: i64,
     /// Splits in all and splits done.
     pub splits: (u64, u64),
+    /// Rows that were verified when it ended, and rows that do not fit.
+    pub rows: (u64, u64),
+    /// Splits of which nobody knows which rows arrived.
+    pub dirty: u64,
+}
+
+impl Prior {
+    /// What a journal says, as far as a decision needs it.
+    pub fn of(job: &Job) -> Self {
+        Self {
+            run: job.header.run.clone(),
+            plan_hash: job.header.plan_hash.clone(),
+            finished: job.is_successful(),
+            target_id: job.target_id,
+            may_have_created: job.creating,
+            converging: job.header.converging,
+            source_id: job.header.source_id,
+            splits: (job.progress.len() as u64, job.splits_done() as u64),
+            rows: (job.verified_rows, job.rows_quarantined()),
+            dirty: job.splits_dirty() as u64,
+        }
+    }
+}
+
+/// A key of the dynamic field that no field of the target takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LostKey {
+    /// The key.
+    pub name: String,
+    /// Rows that have it.
+    pub rows: u64,
+    /// Types of its values.
+    pub types: String,
+    /// One of its values, as JSON.
+    pub example: String,
+}
+
+/// Keys of the dynamic field that no field of the target takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LostKeys {
+    /// By falling number of rows, at most a thousand of them.
+    pub keys: Vec<LostKey>,
+    /// Keys that are not listed, as far as they were kept apart.
+    pub not_listed: usize,
+}
+
+/// What reading the whole source as the plan maps it found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Survey {
+    /// Rows that were read.
+    pub rows: u64,
+    /// Rows that would stop the copy.
+    pub unfit: u64,
+    /// Rows that would go to the quarantine.
+    pub quarantined: u64,
+    /// A few rows of both kinds, each with its reason.
+    pub examples: Vec<String>,
+    /// Rows that each rule would touch.
+    pub touched: std::collections::BTreeMap<String, u64>,
+    /// Keys of the dynamic field that would be left behind.
+    pub lost_keys: LostKeys,
 }
 
 /// Where a collection is.
@@ -176,6 +244,16 @@ pub struct Seen {
     pub target_rows: Option<Rows>,
     /// Rows of both sides compared, for a plan that converges.
     pub row_diff: Option<RowDiff>,
+    /// Where another field becomes the primary key: rows beyond the first of their value, and a few values.
+    pub doubled_values: (u64, Vec<String>),
+    /// Keys of the dynamic field that are left behind, where they were counted.
+    pub lost_keys: Option<LostKeys>,
+    /// What reading the whole source found, where somebody asked for it.
+    pub survey: Option<Survey>,
+    /// Whether somebody asked for it and it could not be: looking loads nothing.
+    pub unscanned: bool,
+    /// The plan's aliases, and the collection that each points to now.
+    pub aliases: Vec<(String, Option<String>)>,
     /// What the state remembers.
     pub prior: Option<Prior>,
     /// Whether loading the source needs an index on each vector field.
@@ -313,6 +391,19 @@ impl Entry {
     /// Schema of the target as it will be.
     pub fn wanted(&self) -> Option<&CollectionSchema> {
         self.seen.mapping.as_ref().map(|mapping| &mapping.schema)
+    }
+
+    /// Whether a property of the target that exists is not as the plan wants it.
+    pub fn properties_differ(&self) -> bool {
+        let (Some(live), Some(mapping)) = (&self.seen.target, &self.seen.mapping) else { return false };
+        let wanted =
+            mapping.schema.properties.iter().chain(mapping.late_properties.iter().map(|(name, value)| (name, value)));
+        wanted.into_iter().any(|(name, value)| live.schema.properties.get(name) != Some(value))
+    }
+
+    /// Rows of the source that the completed target lacks because they do not fit.
+    pub fn quarantined(&self) -> u64 {
+        decide::completed(&self.seen).map(|(_, quarantined)| quarantined).unwrap_or_default()
     }
 
     /// How the copy is proven.

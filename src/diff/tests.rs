@@ -53,7 +53,7 @@ fn seen(on_existing: OnExisting) -> Seen {
     let source = live(&[]);
     let place = |uri: &str| Place { uri: uri.into(), database: "default".into(), collection: "docs".into() };
     let settings = Settings::plain(on_existing);
-    let mapping = mapping::compile(&source, &settings, "docs", &capabilities(), &capabilities(), 100);
+    let mapping = mapping::compile(&source, &settings, "docs", &capabilities(), &capabilities());
     Seen {
         address: "m.default.docs".into(),
         from: place("http://a:1"),
@@ -69,6 +69,11 @@ fn seen(on_existing: OnExisting) -> Seen {
         source_rows: rows(100),
         target_rows: None,
         row_diff: None,
+        doubled_values: (0, Vec::new()),
+        lost_keys: None,
+        survey: None,
+        unscanned: false,
+        aliases: Vec::new(),
         prior: None,
         source_load_needs_index: true,
         target_load_needs_index: true,
@@ -85,6 +90,8 @@ fn prior() -> Prior {
         converging: false,
         source_id: 7,
         splits: (4, 1),
+        rows: (100, 0),
+        dirty: 0,
     }
 }
 

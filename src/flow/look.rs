@@ -10,17 +10,24 @@ use sha2::{Digest, Sha256};
 
 use super::{Depth, Detail, FlowError, Stage, View};
 use crate::cluster::{self, ClusterError, ErrorKind, ReadSide, Scan, WriteSide};
-use crate::collection::{Field, LiveCollection, LoadState};
+use crate::collection::{Capabilities, DEFAULT_PARTITION, Field, LiveCollection, LoadState};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Place, Prior, RowDiff, Rows, Seen, decide};
 use crate::mapping::{self, Mapping};
 use crate::plan::Loaded;
-use crate::plan::resolved::{Endpoint, Migration, OnExisting, PrimaryKey, Select, Settings, Verify};
-use crate::run::{Census, JobError, Observer, Pace, Side, Sides, Silent, census, compare_all, scans};
-use crate::state::{Job, JobId, Store};
+use crate::plan::resolved::{Endpoint, Migration, OnExisting, PrimaryKey, Select, Settings, Tier, Verify};
+use crate::run::{
+    Census, JobError, Observer, Pace, Side, Sides, Silent, census, compare_all, doubles, groups, lost_keys, scan,
+    survey,
+};
+use crate::state::{JobId, Store};
 
 /// Collections that are looked at at once.
 const AT_ONCE: usize = 8;
+/// Most shards of a collection on Zilliz Cloud's Free and Serverless.
+const SHARED_SHARDS: u32 = 2;
+/// Most rows whose dynamic field is gone through without being asked, to name the keys that are left behind.
+const DYNAMIC_ROWS: u64 = 1_000_000;
 /// Version of what goes into the hash of a plan's entry. Raised when the same words come to mean other rows.
 const HASH_VERSION: &str = "p1";
 
@@ -31,6 +38,7 @@ struct Wanted {
     from: Place,
     to: Place,
     settings: Settings,
+    tier: Tier,
 }
 
 /// Looks at everything, and decides.
@@ -148,6 +156,7 @@ async fn expand(
                 from: place(&migration.source.uri, &migration.source_database, from),
                 to,
                 settings: selection.settings.clone(),
+                tier: migration.target.tier,
             };
             wanted.push((want, selection.span.clone()));
         }
@@ -202,10 +211,10 @@ async fn one(
     target_databases: Option<Vec<String>>,
     depth: Depth,
 ) -> Result<(diff::Entry, Option<Census>), FlowError> {
-    let Wanted { address, from, to, settings, .. } = want;
+    let Wanted { address, from, to, settings, tier, .. } = want;
     let plan_hash = plan_hash(&from, &to, &settings);
     let (prior, state_error) = match store.job(&JobId::of(&to.uri, &to.database, &to.collection)) {
-        Ok(job) => (job.map(|job| remembered(&job)), None),
+        Ok(job) => (job.as_ref().map(Prior::of), None),
         Err(error) => (None, Some(error.to_string())),
     };
     let database_exists = target_databases.is_none_or(|names| names.contains(&to.database));
@@ -225,7 +234,16 @@ async fn one(
             None
         }
     };
-    let (from_can, to_can) = (sides.source.capabilities(), sides.target.capabilities());
+    let mut aliases = Vec::new();
+    for alias in &settings.aliases {
+        let behind = match database_exists {
+            true => sides.target.describe(&to.database, alias).await.map_err(FlowError::from)?,
+            false => None,
+        };
+        aliases.push((alias.clone(), behind.map(|live| live.name)));
+    }
+    let from_can = sides.source.capabilities();
+    let to_can = &within_tier(sides.target.capabilities(), tier);
     let mut seen = Seen {
         address,
         plan_hash,
@@ -234,6 +252,11 @@ async fn one(
         source_rows: None,
         target_rows: None,
         row_diff: None,
+        doubled_values: (0, Vec::new()),
+        lost_keys: None,
+        survey: None,
+        unscanned: false,
+        aliases,
         prior,
         source_load_needs_index: from_can.load_needs_index,
         target_load_needs_index: to_can.load_needs_index,
@@ -248,18 +271,27 @@ async fn one(
     let mut counted = None;
     if let Some(source) = source {
         let typical = source.schema.typical_row_bytes() as u64;
-        match rows_of_source(&seen, &source, &*sides.source, typical, depth).await {
+        let mut compiled = mapping::compile(&source, &seen.settings, &seen.to.collection, from_can, to_can);
+        match rows_of_source(&seen, &source, &compiled, &*sides.source, typical, depth).await {
             Ok((rows, census)) => (seen.source_rows, counted) = (Some(rows), census),
             Err(JobError::Cluster(error)) if ends_the_command(&error) => return Err(error.into()),
             Err(error) => source_error = Some(error.to_string()),
         }
+        seen.unscanned = depth == Depth::Everything && counted.is_none();
         let rows = seen.source_rows.as_ref().map_or(0, Rows::distinct);
-        let compiled = mapping::compile(&source, &seen.settings, &seen.to.collection, from_can, to_can, rows);
+        mapping::settle_shards(&mut compiled, &source, seen.settings.shards, to_can, rows);
+        if let Some(census) = counted.as_ref().filter(|_| compiled.blocked.is_empty()) {
+            match look_closer(&mut seen, &source, &compiled, census, &*sides.source, depth, at_once).await {
+                Ok(()) => {}
+                Err(JobError::Cluster(error)) if ends_the_command(&error) => return Err(error.into()),
+                Err(error) => source_error = Some(error.to_string()),
+            }
+        }
         seen.mapping = Some(compiled);
         seen.source = Some(source);
     }
     seen.source_error = source_error;
-    if depth == Depth::Rows {
+    if depth != Depth::Schemas {
         seen.target_rows = match rows_of_target(&seen, &*sides.target).await {
             Ok(rows) => rows,
             Err(JobError::Cluster(error)) => return Err(error.into()),
@@ -280,9 +312,49 @@ fn ends_the_command(error: &ClusterError) -> bool {
     matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Config) || error.is_transient()
 }
 
+/// The limits of a server, and of the kind of cluster that it is part of. Zilliz Cloud holds two shards on its shared tiers,
+/// which the servers behind it do not say.
+fn within_tier(capabilities: &Capabilities, tier: Tier) -> Capabilities {
+    let mut within = capabilities.clone();
+    if matches!(tier, Tier::Free | Tier::Serverless) {
+        within.max_shards = within.max_shards.min(SHARED_SHARDS);
+        within.server = format!("{} ({})", within.server, tier.word());
+    }
+    within
+}
+
+/// Goes through the source's rows as far as somebody asked for it: all of them for `--scan`, else the dynamic field alone
+/// where its keys are left behind.
+async fn look_closer(
+    seen: &mut Seen,
+    source: &LiveCollection,
+    mapping: &Mapping,
+    census: &Census,
+    read: &dyn ReadSide,
+    depth: Depth,
+    at_once: usize,
+) -> Result<(), JobError> {
+    let scan = scan(&seen.from.database, source, seen.settings.filter.as_deref(), census.moment);
+    if let Some(key) = mapping.new_key().filter(|_| depth != Depth::Schemas) {
+        let found = doubles(read, &scan, &census.splits, &mapping.columns, key).await?;
+        seen.doubled_values = (found.rows, found.examples);
+    }
+    if depth == Depth::Everything {
+        let found = survey(read, &scan, &census.splits, mapping, at_once).await?;
+        if mapping.columns.drops_dynamic {
+            seen.lost_keys = Some(found.lost_keys.clone());
+        }
+        seen.survey = Some(found);
+    } else if mapping.columns.drops_dynamic && census.rows.physical <= DYNAMIC_ROWS {
+        seen.lost_keys = Some(lost_keys(read, &scan, &census.splits, mapping, at_once).await?);
+    }
+    Ok(())
+}
+
 async fn rows_of_source(
     seen: &Seen,
     source: &LiveCollection,
+    mapping: &Mapping,
     read: &dyn ReadSide,
     typical: u64,
     depth: Depth,
@@ -294,8 +366,8 @@ async fn rows_of_source(
         return Ok((Rows::estimated(physical, typical), None));
     }
     let moment = read.moment(database, &source.name).await?;
-    let scans = scans(database, source, seen.settings.filter.as_deref(), moment);
-    let mut taken = census(read, &scans, &source.schema.columns()).await?;
+    let scan = scan(database, source, seen.settings.filter.as_deref(), moment);
+    let mut taken = census(read, &scan, &groups(mapping), &source.schema.columns()).await?;
     if taken.rows.row_bytes == 0 {
         taken.rows.row_bytes = typical;
     }
@@ -310,59 +382,44 @@ async fn rows_of_target(seen: &Seen, read: &dyn ReadSide) -> Result<Option<Rows>
         return Ok(Some(Rows::estimated(physical, target.schema.typical_row_bytes() as u64)));
     }
     let moment = read.moment(&seen.to.database, &target.name).await?;
-    let scans = scans(&seen.to.database, target, None, moment);
+    let scan = scan(&seen.to.database, target, None, moment);
     let key: Vec<Field> = target.schema.primary_key().cloned().into_iter().collect();
-    Ok(Some(census(read, &scans, &key).await?.rows))
+    Ok(Some(census(read, &scan, &partitions(target), &key).await?.rows))
+}
+
+/// The partitions of a collection, each by itself; all of it where it has no named ones.
+fn partitions(live: &LiveCollection) -> Vec<Vec<String>> {
+    if live.partitions.iter().all(|name| name == DEFAULT_PARTITION) {
+        return vec![Vec::new()];
+    }
+    live.partitions.iter().map(|name| vec![name.clone()]).collect()
 }
 
 /// Rows of both sides held against each other, where both can be read; else the plan says that it is done when applied.
 async fn row_diff(seen: &Seen, mapping: &Mapping, census: &Census, sides: &Sides, at_once: usize) -> Option<RowDiff> {
     let target = seen.target.as_ref().filter(|target| target.load_state == LoadState::Loaded)?;
     let source = seen.source.as_ref()?;
-    let source_scans = scans(&seen.from.database, source, seen.settings.filter.as_deref(), census.moment);
-    let first = source_scans.first()?;
-    let target_scan = Scan {
-        database: seen.to.database.clone(),
-        collection: target.name.clone(),
-        partition: None,
-        filter: None,
-        moment: sides.target.moment(&seen.to.database, &target.name).await.ok()?,
-        ..first.clone()
-    };
+    let source_scan = scan(&seen.from.database, source, seen.settings.filter.as_deref(), census.moment);
+    let target_moment = sides.target.moment(&seen.to.database, &target.name).await.ok()?;
+    let target_scan = Scan { key: mapping.columns.key.clone(), ..scan(&seen.to.database, target, None, target_moment) };
     // A partition that the target lacks cannot be read there; its rows are all missing, which only apply finds out.
-    if census.splits.iter().any(|split| split.partition.as_ref().is_some_and(|name| !target.partitions.contains(name)))
-    {
+    if mapping.routes.iter().any(|route| route.to.as_ref().is_some_and(|name| !target.partitions.contains(name))) {
         return None;
     }
     let observer: &dyn Observer = &Silent;
     let (source_side, target_side) =
-        (Side { read: &*sides.source, scan: first }, Side { read: &*sides.target, scan: &target_scan });
+        (Side { read: &*sides.source, scan: &source_scan }, Side { read: &*sides.target, scan: &target_scan });
     let compared = compare_all(
         source_side,
         target_side,
         &census.splits,
-        &mapping.columns,
+        mapping,
         Verify::Full,
         at_once,
         (observer, &seen.address),
     )
     .await;
     compared.ok().map(|found| found.diff)
-}
-
-/// What the state remembers, as far as a decision needs it.
-fn remembered(job: &Job) -> Prior {
-    let done = job.splits_done();
-    Prior {
-        run: job.header.run.clone(),
-        plan_hash: job.header.plan_hash.clone(),
-        finished: job.is_successful(),
-        target_id: job.target_id,
-        may_have_created: job.creating,
-        converging: job.header.converging,
-        source_id: job.header.source_id,
-        splits: (job.progress.len() as u64, done as u64),
-    }
 }
 
 /// Hash of everything that decides which rows arrive in which shape. Comments, the order of keys, limits, the level of
@@ -386,6 +443,7 @@ fn plan_hash(from: &Place, to: &Place, settings: &Settings) -> String {
         aliases: _,
         load: _,
         on_existing: _,
+        prune: _,
         verify: _,
     } = settings;
     let mut drop = drop.clone();

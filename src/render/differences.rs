@@ -20,6 +20,10 @@ pub(super) fn counts(diff: &RowDiff) -> String {
     .filter(|(rows, _)| *rows > 0)
     .map(|(rows, what)| format!("{} {what}", words::number(*rows)))
     .collect();
+    if diff.untold {
+        let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+        return format!("the rows differ as a whole, and no key tells which{parts}");
+    }
     if parts.is_empty() { "no differences".to_owned() } else { parts.join(", ") }
 }
 

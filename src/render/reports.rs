@@ -153,6 +153,13 @@ fn success_lines(work: Work, success: &Success) -> Vec<String> {
     if success.mended > 0 {
         lines.push(format!("{} mended after the verification asked for it", words::rows(success.mended)));
     }
+    if success.quarantined > 0 {
+        let folder = success.quarantine.as_deref().map(|folder| format!(": {}", clean(folder))).unwrap_or_default();
+        lines.push(format!("{} do not fit and are in quarantine{folder}", words::rows(success.quarantined)));
+    }
+    for (rule, rows) in &success.touched {
+        lines.push(format!("{} ({})", clean(rule), words::rows(*rows)));
+    }
     if success.extra > 0 {
         lines.push(format!("{} only on the target, left alone", words::rows(success.extra)));
     }
@@ -257,6 +264,9 @@ fn json_one(report: &Report) -> Value {
         "source_doubled": success.map(|success| success.doubled),
         "rows_mended": success.map(|success| success.mended),
         "rows_only_on_target": success.map(|success| success.extra),
+        "rows_quarantined": success.map(|success| success.quarantined),
+        "quarantine": success.and_then(|success| success.quarantine.clone()),
+        "rows_touched": success.map(|success| &success.touched),
         "difference": difference,
         "error": error.map(values::error),
     })
@@ -286,7 +296,16 @@ mod tests {
 
     fn all() -> Vec<Report> {
         let plain = Success { rows: 1_234_567, written: 1_234_567, ..Success::default() };
-        let peculiar = Success { rows: 100, written: 90, doubled: 1, extra: 3, mended: 2 };
+        let peculiar = Success {
+            rows: 100,
+            written: 90,
+            doubled: 1,
+            extra: 3,
+            mended: 2,
+            quarantined: 4,
+            quarantine: Some(".vecferry/quarantine/x".into()),
+            touched: [("lang: null became the default".to_owned(), 7)].into(),
+        };
         vec![
             report("users", Work::Fill, Err(failed("connection refused"))),
             report("articles", Work::Fill, Ok(plain)),

@@ -34,6 +34,7 @@ struct Shown<'a> {
     rate: Option<u64>,
     seconds_left: Option<u64>,
     retries: u64,
+    quarantined: u64,
     error: Option<&'a str>,
 }
 
@@ -72,6 +73,7 @@ impl<'a> Shown<'a> {
             rate,
             seconds_left,
             retries: job.retries,
+            quarantined: job.rows_quarantined(),
             error,
         }
     }
@@ -88,6 +90,7 @@ impl<'a> Shown<'a> {
             rate: None,
             seconds_left: None,
             retries: 0,
+            quarantined: 0,
             error: Some(error),
         }
     }
@@ -225,6 +228,9 @@ fn table(group: &[Shown<'_>], style: Style) -> String {
             1 => say("1 request was repeated", Tone::Careful),
             retries => say(&format!("{} requests were repeated", words::number(retries)), Tone::Careful),
         }
+        if shown.quarantined > 0 {
+            say(&format!("{} in quarantine", words::rows(shown.quarantined)), Tone::Careful);
+        }
         if let Some(error) = shown.error {
             say(&format!("error: {}", clean(error)), Tone::Bad);
         }
@@ -285,6 +291,7 @@ fn json_one(entry: &StatusEntry, now: jiff::Timestamp) -> Value {
         "rows_per_second": shown.rate,
         "seconds_left": shown.seconds_left,
         "retries": shown.retries,
+        "rows_quarantined": shown.quarantined,
         "attempts": entry.job.as_ref().ok().map(|job| job.attempts),
         "started": header.map(|header| header.started),
         "touched": entry.job.as_ref().ok().map(|job| job.touched),
@@ -294,6 +301,8 @@ fn json_one(entry: &StatusEntry, now: jiff::Timestamp) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::fixtures::{NARROW, NASTY, WIDE, assert_sound};
     use super::*;
     use crate::collection::{Fingerprint, KeyRange};
@@ -328,7 +337,7 @@ mod tests {
     }
 
     fn splits() -> Record {
-        let split = Split { partition: None, range: KeyRange::ALL, rows: 250_000 };
+        let split = Split { partitions: Vec::new(), range: KeyRange::ALL, rows: 250_000 };
         Record::Splits { list: vec![split; 4] }
     }
 
@@ -338,7 +347,15 @@ mod tests {
 
     fn done(split: usize) -> Record {
         let fingerprint = Fingerprint { rows: 250_000, sum: 1 };
-        Record::Done { split, fingerprint, doubled: 0, written: 250_000, at: at(100) }
+        Record::Done {
+            split,
+            fingerprint,
+            doubled: 0,
+            written: 250_000,
+            quarantined: 2,
+            touched: BTreeMap::new(),
+            at: at(100),
+        }
     }
 
     fn phase(name: &str) -> Record {

@@ -100,6 +100,9 @@ fn one(verified: &Verified, keys: usize, style: Style) -> String {
             if found.source_doubled > 0 {
                 say(&doubled_on_source(found.source_doubled), Tone::Plain);
             }
+            if found.quarantined > 0 {
+                say(&format!("{} do not fit and are in quarantine", words::rows(found.quarantined)), Tone::Careful);
+            }
             if found.diff.extra > 0 && !verified.extra_counts {
                 say("rows that only the target has do not count as differences", Tone::Plain);
             }
@@ -116,6 +119,7 @@ fn one(verified: &Verified, keys: usize, style: Style) -> String {
 fn compared(verified: &Verified, found: &Comparison) -> String {
     let what = match verified.level {
         Verify::Full => "every field",
+        Verify::Sample => "keys, and every field in one range out of ten",
         Verify::Counts => "keys only",
     };
     format!("{} compared ({what}): {}", words::rows(found.rows), differences::counts(&found.diff))
@@ -183,10 +187,12 @@ fn json_one(verified: &Verified) -> Value {
         "address": verified.address,
         "source": verified.from,
         "target": verified.to,
-        "verify": match verified.level { Verify::Full => "full", Verify::Counts => "counts" },
+        "verify": match verified.level { Verify::Full => "full", Verify::Sample => "sample", Verify::Counts => "counts" },
         "result": Verdict::of(verified).word(),
         "rows": found.map(|found| found.rows),
         "source_doubled": found.map(|found| found.source_doubled),
+        "rows_quarantined": found.map(|found| found.quarantined),
+        "rows_touched": found.map(|found| &found.touched),
         "extra_counts": verified.extra_counts,
         "ranges": found.map(|found| value!({ "different": found.ranges.0, "all": found.ranges.1 })),
         "difference": found.map(|found| values::row_diff(&found.diff)),
@@ -213,7 +219,14 @@ mod tests {
     }
 
     fn all() -> Vec<Verified> {
-        let found = |diff| Comparison { diff, rows: 1_234_567, source_doubled: 3, ranges: (2, 40) };
+        let found = |diff| Comparison {
+            diff,
+            rows: 1_234_567,
+            source_doubled: 3,
+            quarantined: 2,
+            ranges: (2, 40),
+            ..Comparison::default()
+        };
         let extra = RowDiff { extra: 4, ..RowDiff::default() };
         vec![
             verified("articles", Ok(Comparison { rows: 10, ..Comparison::default() })),

@@ -241,7 +241,7 @@ fn amounts(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
     if let Some(text) = text {
         push(wrap(&text, room), "", Tone::Plain, false, rows);
     }
-    if entry.action == Action::Replace {
+    if entry.action == Action::Replace || entry.rows_lost > 0 {
         let about = if entry.seen.target_rows.as_ref().is_none_or(|rows| rows.estimated) { "about " } else { "" };
         let text = format!("rows lost on the target: {about}{}", words::rows(entry.rows_lost));
         for line in wrap(&text, room) {
