@@ -44,6 +44,11 @@ fn ten_kills_in_the_middle_of_the_copy_lose_and_double_nothing() {
             assert!(!run.has_ended(), "kill {kill}: {:?}", run.wait());
             std::thread::sleep(Duration::from_millis(5));
         }
+        // Every other kill is while a split is being written, and the rest wherever the run stands.
+        while kill % 2 == 0 && work.records("started") == work.splits_done() {
+            assert!(!run.has_ended(), "kill {kill}: {:?}", run.wait());
+            std::thread::sleep(Duration::from_millis(5));
+        }
         std::thread::sleep(Duration::from_millis(random.below(900)));
         assert!(run.kill9(), "kill {kill}: the run ended before it was killed");
         assert!(!work.phases().iter().any(|phase| phase == "flushing"), "kill {kill}: the copy was over");
@@ -59,8 +64,21 @@ fn a_kill_in_any_phase_is_made_good() {
     let (from, to) = (place(source(), &database("phases"), "small"), place(target(), &database("phases"), "small"));
     fill(&from, "small", &["--no-load"]);
     let work = Workspace::new();
-    work.plan((source(), &from.database), (target(), &to.database), "- source: small\n  indexes: none");
-    let phases = ["loading the source", "creating", "copying", "flushing", "indexing", "verifying", "releasing"];
+    work.plan(
+        (source(), &from.database),
+        (target(), &to.database),
+        "- source: small\n  indexes: none\n  aliases: [live]",
+    );
+    let phases = [
+        "loading the source",
+        "creating",
+        "copying",
+        "flushing",
+        "indexing",
+        "verifying",
+        "releasing",
+        "switching aliases",
+    ];
     for phase in phases {
         let mut run = work.start_apply();
         // A phase that an earlier attempt left behind for good does not come again.
@@ -76,6 +94,7 @@ fn a_kill_in_any_phase_is_made_good() {
     assert_eq!(act(&from, "load-state", &[]), "NotLoad");
     assert_eq!(act(&to, "indexes", &[]), serde_json::json!([]), "an index for the verification was left behind");
     assert_eq!(act(&to, "collections", &[]), serde_json::json!(["small"]));
+    assert_eq!(act(&to, "aliases", &[]), serde_json::json!(["live"]));
     work.look().ended(0);
 }
 

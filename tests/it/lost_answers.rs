@@ -13,19 +13,8 @@ fn an_insert_whose_answer_is_lost_is_not_doubled() {
     // Some 13 MB are sent in all, 64 KiB to a frame at most: the cuts fall into the rows of different splits.
     let proxy = Proxy::cutting(target().uri(), &[1_500_000, 5_000_000, 9_000_000, 14_000_000]);
     let workspace = Workspace::new();
-    let plan = format!(
-        "version: 1\n\
-         sources: {{a: {{milvus: {{uri: \"{}\"}}}}}}\n\
-         targets: {{b: {{milvus: {{uri: \"{}\"}}}}}}\n\
-         migrations:\n\
-         - from: a\n  \
-           to: b\n  \
-           database: {{from: {from}, to: {to}}}\n  \
-           collections: [{{source: basic, indexes: copy, load: true}}]\n",
-        source().uri(),
-        proxy.uri()
-    );
-    let plan = workspace.write("plan.yaml", &plan);
+    let collections = "- {source: basic, indexes: copy, load: true}";
+    let plan = workspace.plan_between((source().uri(), &from), (proxy.uri(), &to), collections, "");
     let output =
         workspace.vecferry().args(["apply", "--auto-approve", "--output", "json"]).arg(&plan).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -52,6 +52,12 @@ fn succeeded(what: &str, output: &Output) -> Value {
     serde_json::from_str(&out).expect("one JSON value")
 }
 
+/// What a script of `tests/support` answers: one JSON value.
+#[track_caller]
+pub fn python_script(name: &str, arguments: &[&str]) -> Value {
+    succeeded(name, &script(name, arguments))
+}
+
 /// Makes a collection and fills it. `tests/support/presets.py` has the presets, `fill.py --help` the options.
 pub fn fill(at: &Place, preset: &str, options: &[&str]) {
     let mut arguments = vec![at.uri.as_str(), "--db", &at.database, "--collection", &at.collection, "--preset", preset];
@@ -112,6 +118,14 @@ pub fn compare(a: &Place, b: &Place, options: &[&str]) -> Comparison {
     }
 }
 
+/// Every row as the independent reader writes it down, field by field; `#partition` says where it lies.
+pub fn dump(at: &Place) -> Vec<serde_json::Map<String, Value>> {
+    let output = script("dump.py", &[&at.to_string(), "--ndjson"]);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "dump {at}: {}\n{err}", output.status);
+    out.lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
+}
+
 /// Both sides hold the same rows, each once.
 #[track_caller]
 pub fn assert_identical(a: &Place, b: &Place, options: &[&str]) {
@@ -160,13 +174,18 @@ impl Workspace {
 
     /// The same with more keys of the migration, such as `"verify: counts"`.
     pub fn plan_with(&self, from: (&Server, &str), to: (&Server, &str), collections: &str, more: &str) -> PathBuf {
+        self.plan_between((from.0.uri(), from.1), (to.0.uri(), to.1), collections, more)
+    }
+
+    /// The same between addresses, such as that of a proxy before a server.
+    pub fn plan_between(&self, from: (&str, &str), to: (&str, &str), collections: &str, more: &str) -> PathBuf {
         let indent =
             |text: &str, by: usize| -> String { text.lines().map(|line| format!("{:by$}{line}\n", "")).collect() };
         let text = format!(
             "version: 1\nname: test\nsources:\n  old:\n    milvus: {{uri: \"{}\"}}\ntargets:\n  new:\n    milvus: {{uri: \"{}\"}}\n\
              migrations:\n  - from: old\n    to: new\n    database: {{from: {}, to: {}}}\n    collections:\n{}{}",
-            from.0.uri(),
-            to.0.uri(),
+            from.0,
+            to.0,
             from.1,
             to.1,
             indent(collections, 6),

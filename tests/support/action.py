@@ -4,14 +4,18 @@
 A key is given as JSON: `7`, or `"text"`. Every answer is one JSON value.
 
     count [EXPR]              physical rows
+    count-in PARTITION        physical rows of a partition
     describe                  the server's whole answer: fields, shards, consistency level, properties
     partitions | indexes | aliases | load-state | collections
     row KEY                   the row, as the Python client returns it
+    by-field FIELD VALUE      the one row with this value, by another field than the key
+    some-keys                 a few keys
     upsert KEY FIELD=JSON...  change fields of one row; dynamic keys too
     duplicate KEY             insert the row once more, as a plain insert that no server refuses
     copy KEY NEW              insert the row under another key
     delete KEY | drop | load | release | flush
     alias NAME | create-partition NAME | property NAME=VALUE | create-database | drop-database | databases
+    nearest FIELD N LIMIT     keys of the rows nearest to each of the first N rows' vectors, by their distance
     seen                      all of that which can be asked without loading, in one answer
     segments                  what was written for good: the ids and rows of all flushed segments
 """
@@ -74,6 +78,15 @@ def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
         case "count":
             with cluster.loaded(client, name):
                 return cluster.count(client, name, *arguments)
+        case "nearest":
+            field, many, limit = arguments[0], int(arguments[1]), int(arguments[2])
+            with cluster.loaded(client, name):
+                vectors = [row[field] for _, row in zip(range(many), cluster.rows(client, name))]
+                hits = client.search(name, data=vectors, anns_field=field, limit=limit, consistency_level="Strong")
+                return [[hit["id"] for hit in found] for found in hits]
+        case "count-in":
+            with cluster.loaded(client, name):
+                return cluster.count(client, name, partition_names=[arguments[0]])
         case "describe":
             return describe(client, address)
         case "partitions":
@@ -95,6 +108,14 @@ def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
         case "row":
             with cluster.loaded(client, name):
                 return existing(client, name, key)
+        case "by-field":
+            with cluster.loaded(client, name):
+                where = f"{arguments[0]} == {cluster.literal(json.loads(arguments[1]))}"
+                return next(cluster.rows(client, name, where))
+        case "some-keys":
+            with cluster.loaded(client, name):
+                field = cluster.key_of(client, name)[0]
+                return [row[field] for _, row in zip(range(3), cluster.rows(client, name))]
         case "upsert":
             with cluster.loaded(client, name):
                 changes = dict(argument.split("=", 1) for argument in arguments[1:])

@@ -3,7 +3,8 @@
 
 Ends with 0 when B holds exactly the rows of A, each once, equal in every field and in the same partition; with 1 and the
 first differences when it does not. `--where` selects rows of A only, for a B that is meant to hold just those.
-`--allow-duplicates` lets A (not B) hold a key several times.
+`--allow-duplicates` lets A (not B) hold a key several times. `--known-by FIELD` finds the rows of B by a field that holds
+the keys of A, for a B whose own keys are others; `--by-content` compares rows without any key.
 """
 
 import argparse
@@ -53,11 +54,15 @@ def main() -> None:
     parser.add_argument("a", type=cluster.Address)
     parser.add_argument("b", type=cluster.Address)
     parser.add_argument("--allow-duplicates", action="store_true", help="A may hold keys several times")
+    parser.add_argument("--known-by", metavar="FIELD", help="field of B that holds the keys of A")
+    parser.add_argument("--by-content", action="store_true", help="compare rows without any key")
     options(parser)
     args = parser.parse_args()
     selection = {"drop": args.drop, "ignore_partitions": args.ignore_partitions}
-    count_a, rows_a, again_a = read(args.a, where=args.where, **selection)
-    count_b, rows_b, again_b = read(args.b, where="", **selection)
+    known_by = "" if args.by_content else args.known_by
+    key_a = cluster.key_of(args.a.connect(), args.a.collection)[0] if args.known_by else known_by
+    count_a, rows_a, again_a = read(args.a, where=args.where, known_by=key_a, **selection)
+    count_b, rows_b, again_b = read(args.b, where="", known_by=known_by, **selection)
 
     missing = sorted(set(rows_a) - set(rows_b))
     extra = sorted(set(rows_b) - set(rows_a))
@@ -70,7 +75,7 @@ def main() -> None:
     for what, keys in (("missing in B", missing), ("only in B", extra), ("different", different)):
         if keys:
             problems.append(f"{len(keys)} rows {what}, the first: {keys[:SHOWN]}")
-    if different:
+    if different and known_by is None:
         problems += explain(args.a, args.b, different[:SHOWN], **selection)
     summary = {"identical": not problems, "count": [count_a, count_b], "distinct": [len(rows_a), len(rows_b)]}
     print(json.dumps(summary | {"missing": len(missing), "extra": len(extra), "different": len(different)}))

@@ -25,14 +25,25 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def canonical_rows(
-    client: MilvusClient, collection: str, drop: str = "", where: str = "", ignore_partitions: bool = False
+    client: MilvusClient,
+    collection: str,
+    drop: str = "",
+    where: str = "",
+    ignore_partitions: bool = False,
+    known_by: str | None = None,
 ) -> Iterator[tuple[int | str, dict[str, Any]]]:
-    """Every row by its key, in canonical form; `#partition` says where it lies. The collection has to be loaded."""
+    """Every row by its key, in canonical form; `#partition` says where it lies. The collection has to be loaded.
+
+    With `known_by`, a row is known by that field instead of its key, or by its whole content where that is empty, and
+    neither is part of the row.
+    """
     fields = {field["name"]: field for field in cluster.fields_of(client, collection)}
     for field in fields.values():
         field.setdefault("element_type", field["params"].get("element_type", 0) if "params" in field else 0)
     key, _ = cluster.key_of(client, collection)
     left_out = frozenset(name for name in drop.split(",") if name)
+    if known_by is not None:
+        left_out |= {key, known_by}
     fields = {name: field for name, field in fields.items() if name not in left_out}
     by_partition = not ignore_partitions and not cluster.has_partition_key(client, collection)
     for partition in client.list_partitions(collection) if by_partition else [None]:
@@ -40,7 +51,7 @@ def canonical_rows(
             plain = canonical(row, fields, left_out)
             if partition is not None:
                 plain["#partition"] = partition
-            yield row[key], plain
+            yield digest(plain).hex() if known_by == "" else row[known_by or key], plain
 
 
 def main() -> None:
