@@ -29,6 +29,8 @@ fn a_row_changed_by_hand_is_named_and_repaired_alone() {
     assert!(!found.words().contains("378"), "only rows that differ are named: {}", found.out);
     // Keys alone do not show it.
     work.run(&["verify", "--level", "counts", "plan.yaml"]).ended(0);
+    // A sample looks into one range out of ten, and there is only one.
+    work.run(&["verify", "--level", "sample", "plan.yaml"]).ended(4).says(&[KEY]);
 
     plan(&work, &to, "  on_existing: converge");
     work.look().ended(2).says(&["Plan: 0 to create, 1 to update, 0 to replace, 0 unchanged, 0 blocked."]);
@@ -63,6 +65,54 @@ fn missing_and_doubled_rows_are_repaired_and_extra_ones_left_alone() {
     assert_eq!(act(&to, "seen", &[]), before, "nothing is left to do");
     plan(&work, &to, "");
     work.verify().ended(4).says(&["1000001"]);
+}
+
+#[test]
+fn rows_that_only_the_target_has_are_removed_where_the_plan_prunes() {
+    let (from, to, work) = pair("pruned");
+    plan(&work, &to, "  load: true");
+    work.apply().ended(0);
+    act(&to, "copy", &["0", "1000001"]);
+    plan(&work, &to, "  load: true\n  on_existing: converge\n  prune: true");
+    work.look().ended(2).says(&["on the target only: 1; they are removed", "rows lost on the target: 1 row"]);
+    work.verify().ended(4).says(&["1000001"]);
+    work.apply().ended(0);
+    assert_identical(&from, &to, &[]);
+    work.look().ended(0);
+    work.verify().ended(0);
+}
+
+#[test]
+fn pruning_reaches_partitions_that_the_plan_writes_nothing_into() {
+    let name = database("pruned");
+    let (from, to) = (place(source(), &name, "partitions"), place(target(), &name, "partitions"));
+    fill(&from, "partitions", &["--rows", "300"]);
+    fill(&to, "partitions", &["--rows", "300", "--seed", "9"]);
+    let work = Workspace::new();
+    let only = act(&from, "partitions", &[])[1].as_str().unwrap().to_owned();
+    let entry = format!("- {{source: partitions, partitions: {{only: [{only}]}}, on_existing: converge, prune: true}}");
+    work.plan((source(), &name), (target(), &name), &entry);
+    work.verify().ended(4);
+    work.apply().ended(0);
+    let kept = act(&from, "count-in", &[&only]);
+    assert_eq!(act(&to, "count", &[]), kept, "rows of other partitions are left");
+    assert_eq!(act(&to, "count-in", &[&only]), kept);
+    work.look().ended(0);
+    work.verify().ended(0);
+}
+
+#[test]
+fn a_plan_that_changed_starts_over_where_it_says_replace() {
+    let (from, to, work) = pair("restarted");
+    plan(&work, &to, "");
+    let mut run = work.start_apply();
+    assert!(work.reaches(&mut run, "indexing"));
+    assert!(run.kill9());
+    plan(&work, &to, "  drop: [year]\n  on_existing: replace");
+    work.look().ended(2).says(&["was asked for something else", "made anew", "1 to replace"]);
+    work.apply().ended(0);
+    assert_identical(&from, &to, &["--drop", "year"]);
+    work.look().ended(0);
 }
 
 #[test]

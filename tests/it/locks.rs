@@ -1,5 +1,7 @@
 //! Two processes and one target; and what a third one sees of them.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::servers::{source, target};
@@ -33,5 +35,36 @@ fn one_run_at_a_time_and_everybody_can_see_it() {
     work.run(&["status", "plan.yaml"]).ended(0).says(&["SUCCESSFUL"]);
     assert_identical(basic(), &to, &[]);
     assert_eq!(act(&to, "collections", &[]), serde_json::json!(["basic"]));
+    work.look().ended(0);
+}
+
+#[test]
+fn a_diff_that_was_overtaken_before_somebody_agreed_is_not_carried_out() {
+    let to = place(target(), &database("overtaken"), "basic");
+    let work = Workspace::new();
+    let entry = "- source: basic\n  indexes: none\n  where: \"id < 0\"\n  on_existing: replace";
+    work.plan((source(), &basic().database), (target(), &to.database), entry);
+    let mut waiting = Command::new(env!("CARGO_BIN_EXE_vecferry"))
+        .args(["apply", "plan.yaml"])
+        .current_dir(work.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut shown = BufReader::new(waiting.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with("Plan:") {
+        line.clear();
+        assert!(shown.read_line(&mut line).unwrap() > 0, "it ended before it asked");
+    }
+    work.apply().ended(0);
+    let before = act(&to, "seen", &[]);
+    waiting.stdin.take().unwrap().write_all(b"yes\n").unwrap();
+    std::io::copy(&mut shown, &mut std::io::sink()).unwrap();
+    let ended = waiting.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(10), "{said}");
+    assert_eq!(act(&to, "seen", &[]), before, "the collection was dropped and made a second time");
     work.look().ended(0);
 }
