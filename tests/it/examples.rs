@@ -38,8 +38,11 @@ fn the_examples_for_servers_on_this_machine_work() {
     for name in ["logs_app", "logs_web", "logs_tmp_1", "logs_audit"] {
         fill(&here(name), "small", &["--rows", "50"]);
     }
+    for name in ["documents", "events_app", "events_mail", "events_web"] {
+        fill(&here(name), "small", &["--rows", "200"]);
+    }
     let local: Vec<_> = examples().into_iter().filter(|(_, text)| is_local(text)).collect();
-    assert_eq!(local.len(), 3, "an example for this machine that no assertion below is about");
+    assert_eq!(local.len(), 8, "an example for this machine that no assertion below is about");
     for (path, text) in local {
         let work = Workspace::new();
         let text =
@@ -67,6 +70,40 @@ fn the_examples_for_servers_on_this_machine_work() {
                 }
                 assert_eq!(act(&there("logs", "logs_app"), "describe", &[])["shards_num"], 4);
                 assert_eq!(act(&there("logs", "audit"), "describe", &[])["shards_num"], 1);
+            }
+            "local-partition-key.yaml" => {
+                let found = act(&there("default", "documents_by_language"), "describe", &[]);
+                assert_eq!(found["num_partitions"], "16");
+                let fields: Vec<_> = found["schema"]["fields"].as_array().unwrap().iter().map(|f| &f["name"]).collect();
+                assert_eq!(fields, ["id", "headline", "year", "vector", "lang"]);
+                // The even rows have no language, and the default stands for it.
+                assert_eq!(act(&there("default", "documents_by_language"), "count", &["lang == \"en\""]), 133);
+            }
+            "local-auto-id.yaml" => {
+                let new = there("default", "documents_new_keys");
+                assert_identical(&here("documents"), &new, &["--known-by", "legacy_id"]);
+                assert_eq!(act(&new, "indexes", &[]).as_array().unwrap().len(), 2);
+            }
+            "local-float16.yaml" => {
+                let fields = act(&there("default", "documents_float16"), "describe", &[])["schema"]["fields"].clone();
+                assert_eq!(fields[3]["data_type"], "Float16Vector");
+            }
+            "local-blue-green.yaml" => {
+                assert_eq!(act(&there("default", "documents_green"), "aliases", &[]), json!(["documents_live"]));
+                // Switched back, as the comment in the plan says.
+                let alias = "        aliases: [documents_live]\n";
+                let back = text.replace(alias, "").replacen("load: true\n", &format!("load: true\n{alias}"), 1);
+                work.write("plan.yaml", &back);
+                work.look().ended(2).says(&["documents_green → documents_blue"]);
+                work.apply().ended(0);
+                assert_eq!(act(&there("default", "documents_blue"), "aliases", &[]), json!(["documents_live"]));
+                work.look().ended(0);
+            }
+            "local-odd-one-out.yaml" => {
+                let web = there("events", "events_web");
+                assert_eq!(act(&web, "row", &["0"])["imported_from"], "old-server");
+                let properties = act(&there("events", "events_app"), "describe", &[])["properties"].clone();
+                assert!(properties.to_string().contains("platform-team"), "{properties}");
             }
             other => panic!("nothing is asserted about {other}"),
         }
