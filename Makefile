@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help servers build demo test lint fmt schemas clean
+.PHONY: help servers build demo bench-mapping test lint fmt schemas clean
 
 PYTHON := .servers/venv/bin/python
 CHECK_SCHEMA := .servers/venv/bin/check-jsonschema
@@ -11,7 +11,7 @@ SCHEMA := schemas/plan.v1.schema.json
 TEST_THREADS ?= 5
 
 help: ## Say what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 servers: ## Install the real Milvus servers into .servers/ (quick when they are there)
 	@python3 servers/setup.py
@@ -21,6 +21,9 @@ build: ## Build the release binary
 
 demo: servers build ## Move thirty thousand passages between two real Milvus servers
 	@$(PYTHON) demo/demo.py
+
+bench-mapping: servers build ## Measure what mapping costs, on two real Milvus servers
+	@$(PYTHON) bench/mapping.py
 
 fmt: ## Format the code
 	cargo fmt
