@@ -46,8 +46,16 @@ impl MappedRows {
     }
 }
 
-/// Reads a split of the source, proves that all of it was read, and maps it. Where the partition's name goes into each row,
-/// partitions are read one by one.
+/// What of a split is read at once: all of it, or one partition after the other where the partition's name goes into each row,
+/// with that name.
+pub fn parts(split: &Split, columns: &Columns) -> Vec<(Vec<String>, Option<String>)> {
+    if !columns.needs_partition() || split.partitions.is_empty() {
+        return vec![(split.partitions.clone(), None)];
+    }
+    split.partitions.iter().map(|name| (vec![name.clone()], Some(name.clone()))).collect()
+}
+
+/// Reads a split of the source, proves that all of it was read, and maps it.
 pub async fn read_mapped(
     read: &dyn ReadSide,
     scan: &Scan,
@@ -55,23 +63,18 @@ pub async fn read_mapped(
     columns: &Columns,
 ) -> Result<MappedRows, JobError> {
     let mut all = MappedRows::default();
-    let parts: Vec<(Vec<String>, Option<&str>)> = if columns.needs_partition() && !split.partitions.is_empty() {
-        split.partitions.iter().map(|name| (vec![name.clone()], Some(name.as_str()))).collect()
-    } else {
-        vec![(split.partitions.clone(), None)]
-    };
-    for (partitions, name) in parts {
+    for (partitions, name) in parts(split, columns) {
         let scan = Scan { partitions, ..scan.clone() };
         let rows = reader::read(read, &scan, &split.range, &columns.read).await?;
         all.doubled += rows.doubled();
         for batch in &rows.batches {
-            let mapped = columns.apply(batch, name)?;
+            let mapped = columns.apply(batch, name.as_deref())?;
             for unfit in mapped.quarantined {
                 all.quarantined.push(QuarantinedRow {
                     key: unfit.key,
                     field: unfit.field,
                     reason: unfit.reason,
-                    partition: name.map(str::to_owned),
+                    partition: name.clone(),
                     row: row_as_json(&columns.read, batch, unfit.row),
                 });
             }

@@ -2,6 +2,7 @@
 
 use futures::{StreamExt, TryStreamExt};
 
+use super::mapped::parts;
 use super::{JobError, UNFIT_EXAMPLES, reader};
 use crate::cluster::{ReadSide, Scan};
 use crate::collection::{DYNAMIC_FIELD, Field};
@@ -51,13 +52,7 @@ async fn one(
 ) -> Result<(Survey, KeyCensus), JobError> {
     let columns = &mapping.columns;
     let (mut part, mut lost) = (Survey::default(), KeyCensus::default());
-    let groups: Vec<Vec<String>> = if columns.needs_partition() && !split.partitions.is_empty() {
-        split.partitions.iter().map(|name| vec![name.clone()]).collect()
-    } else {
-        vec![split.partitions.clone()]
-    };
-    for partitions in groups {
-        let name = partitions.first().cloned().filter(|_| columns.needs_partition());
+    for (partitions, name) in parts(split, columns) {
         let scan = Scan { partitions, ..scan.clone() };
         let rows = reader::read(read, &scan, &split.range, fields).await?;
         for batch in &rows.batches {
