@@ -164,17 +164,16 @@ impl Columns {
             || self.objects.iter().any(|object| object.sinks.iter().any(|(_, sink)| matches!(sink, Sink::Partition)))
     }
 
+    /// Whether the target's primary key holds the source's key, unchanged.
+    pub fn keeps_key(&self) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.name == self.key.name)
+    }
+
     /// The columns that a level of verification needs: all of them, or the key alone.
     pub fn narrowed(&self, level: Verify) -> Self {
         let position = self.write.iter().position(|field| field.primary_key);
         match (level, position) {
-            (Verify::Counts | Verify::Sample, Some(position)) if !self.may_quarantine() => Self {
-                read: self.read.iter().filter(|field| field.primary_key).cloned().collect(),
-                write: vec![self.write[position].clone()],
-                operations: vec![self.operations[position].clone()],
-                objects: Vec::new(),
-                ..self.clone()
-            },
+            (Verify::Counts | Verify::Sample, Some(position)) if !self.may_quarantine() => self.at(position),
             _ => self.clone(),
         }
     }
@@ -182,10 +181,30 @@ impl Columns {
     /// One field of the target alone, with the source's key beside it to name rows by.
     pub fn only(&self, name: &str) -> Self {
         let position = self.write.iter().position(|field| field.name == name).unwrap_or_default();
+        Self { identity: None, ..self.at(position) }
+    }
+
+    /// One field of the target, and of the source only what fills it and the key.
+    fn at(&self, position: usize) -> Self {
+        let operation = self.operations.get(position).cloned();
+        let taken = operation.as_ref().map(|operation| &operation.take);
+        // Objects keep their places, because operations know them by number.
+        let objects = self.objects.iter().enumerate().map(|(number, object)| {
+            let lifted = matches!(taken, Some(Take::Lift(from, _)) if *from == number);
+            let lifts = if lifted { object.lifts.clone() } else { Vec::new() };
+            Object { lifts, sinks: Vec::new(), declared: Vec::new(), kept: false, ..object.clone() }
+        });
+        let objects: Vec<Object> = objects.collect();
+        let wanted = |field: &&Field| {
+            field.primary_key
+                || matches!(taken, Some(Take::Column(name)) if *name == field.name)
+                || objects.iter().any(|object| object.has_work() && object.source.as_ref() == Some(&field.name))
+        };
         Self {
+            read: self.read.iter().filter(wanted).cloned().collect(),
             write: self.write.get(position).cloned().into_iter().collect(),
-            operations: self.operations.get(position).cloned().into_iter().collect(),
-            identity: None,
+            operations: operation.clone().into_iter().collect(),
+            objects: objects.clone(),
             ..self.clone()
         }
     }
@@ -204,10 +223,10 @@ impl Columns {
     /// with `rows`, not copied.
     pub fn apply(&self, rows: &RowBatch, partition: Option<&str>) -> Result<Mapped, BatchError> {
         let mut run = Run { columns: self, rows, partition, unfit: BTreeMap::new(), touched: Touched::new() };
-        let objects = run.objects()?;
+        let mut objects = run.objects()?;
         let mut arrays = Vec::with_capacity(self.write.len() + 1);
         for (field, operation) in self.write.iter().zip(&self.operations) {
-            arrays.push(run.column(field, operation, &objects)?);
+            arrays.push(run.column(field, operation, &mut objects)?);
         }
         if self.identity.is_none() {
             arrays.push(Arc::clone(column(rows, &self.source_key.name)?));
@@ -335,7 +354,7 @@ impl Run<'_> {
         Ok(all)
     }
 
-    fn column(&mut self, field: &Field, operation: &Operation, objects: &[Parts]) -> Result<ArrayRef, BatchError> {
+    fn column(&mut self, field: &Field, operation: &Operation, objects: &mut [Parts]) -> Result<ArrayRef, BatchError> {
         let count = self.rows.rows();
         let truncate = operation.on_misfit == OnMisfit::Truncate;
         let converted = match &operation.take {
@@ -347,7 +366,8 @@ impl Run<'_> {
                 }
             }
             Take::Lift(object, lift) => {
-                let values = objects[*object].lifted[*lift].clone();
+                // Each lift fills one field, so its values need not be copied.
+                let values = std::mem::take(&mut objects[*object].lifted[*lift]);
                 let found = values.iter().flatten().count();
                 let path = self.columns.objects[*object].lifts[*lift].keys.join(".");
                 let from = self.columns.objects[*object].name.clone();

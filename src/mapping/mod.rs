@@ -94,8 +94,7 @@ impl Mapping {
     /// but a look at every row tells whether its values are unique.
     pub fn new_key(&self) -> Option<&str> {
         let key = &self.columns.key;
-        let known = self.columns.identity.as_ref().is_some_and(|identity| identity.name == key.name);
-        (!key.auto_id && !known).then_some(key.name.as_str())
+        (!key.auto_id && !self.columns.keeps_key()).then_some(key.name.as_str())
     }
 }
 

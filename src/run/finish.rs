@@ -6,6 +6,7 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 
 use super::job::{Job, Success};
+use super::mapped::beside_key;
 use super::{Event, JobError};
 use crate::cluster::{Moment, Scan};
 use crate::collection::{DataType, Field, Index, KeyRange, LoadState};
@@ -61,8 +62,7 @@ impl Job<'_> {
         let key = Field { primary_key: true, ..self.mapping.columns.key.clone() };
         for (output, input) in &self.mapping.searched {
             let Some(field) = self.mapping.schema.field(input) else { continue };
-            let mut fields = vec![key.clone()];
-            fields.extend((field.name != key.name).then(|| Field { primary_key: false, ..field.clone() }));
+            let fields = beside_key(&self.mapping.columns, std::slice::from_ref(field));
             let rows = self.sides.target.read_next(&target, &KeyRange::ALL, &fields, SEARCHED_ROWS).await?;
             let texts = rows.column(input).and_then(|column| column.as_string_opt::<i32>().cloned());
             let Some(texts) = texts else { continue };

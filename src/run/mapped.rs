@@ -92,7 +92,7 @@ pub async fn read_mapped(
 
 /// Whether rows of the target are known by another field than its primary key.
 fn known_otherwise(columns: &Columns) -> Option<&Field> {
-    columns.identity.as_ref().filter(|identity| identity.name != columns.key.name)
+    columns.identity.as_ref().filter(|_| !columns.keeps_key())
 }
 
 /// Reads the rows of the target whose source keys lie in `range`.
@@ -119,6 +119,14 @@ pub async fn read_target(
     Ok(found)
 }
 
+/// The target's primary key, marked as such, and the other ones of `fields` beside it.
+pub fn beside_key(columns: &Columns, fields: &[Field]) -> Vec<Field> {
+    let mut all = vec![Field { primary_key: true, ..columns.key.clone() }];
+    let others = fields.iter().filter(|field| field.name != columns.key.name);
+    all.extend(others.map(|field| Field { primary_key: false, ..field.clone() }));
+    all
+}
+
 /// Every copy of the rows of the target whose source keys lie in `range`, and their primary keys in the same order.
 async fn with_keys(
     read: &dyn ReadSide,
@@ -129,10 +137,7 @@ async fn with_keys(
 ) -> Result<(Vec<RowBatch>, Vec<Key>), JobError> {
     let identity = columns.identity.clone().unwrap_or_else(|| columns.key.clone());
     let scan = Scan { key: columns.key.clone(), within: Some((identity, range.clone())), ..scan.clone() };
-    let mut wanted = vec![Field { primary_key: true, ..columns.key.clone() }];
-    let others = fields.iter().filter(|field| field.name != columns.key.name);
-    wanted.extend(others.map(|field| Field { primary_key: false, ..field.clone() }));
-    let rows = reader::read(read, &scan, &KeyRange::ALL, &wanted).await?;
+    let rows = reader::read(read, &scan, &KeyRange::ALL, &beside_key(columns, fields)).await?;
     let keys = rows.batches.iter().flat_map(RowBatch::keys).collect();
     let batches = rows.batches.iter().map(|batch| batch.select(fields)).collect::<Result<Vec<_>, _>>()?;
     Ok((batches, keys))

@@ -39,7 +39,7 @@ impl Job<'_> {
             let mut found = compare(source_side, target, split, self.mapping, columns).await?;
             self.quarantine.keep(number, &found.quarantined)?;
             let mut gone: HashSet<Key> = HashSet::new();
-            if columns.rewrite == Rewrite::Remove || !self.key_is_known() {
+            if columns.rewrite == Rewrite::Remove || !columns.keeps_key() {
                 gone.extend(found.to_replace.iter().cloned());
             }
             if !self.leaves_extra() {
@@ -114,12 +114,6 @@ impl Job<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether the target's primary key holds the source's key.
-    fn key_is_known(&self) -> bool {
-        let columns = &self.mapping.columns;
-        columns.identity.as_ref().is_some_and(|identity| identity.name == columns.key.name)
     }
 }
 

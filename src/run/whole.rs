@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::compare::{Comparison, Side};
 use super::{Event, JobError, Observer, census, mapped, reader};
 use crate::cluster::{ReadSide, Scan};
-use crate::collection::{Field, Fingerprint, KeyRange, RowHasher};
+use crate::collection::{Fingerprint, KeyRange, RowHasher};
 use crate::diff::RowDiff;
 use crate::mapping::{Columns, Mapping, merge_touched};
 use crate::plan::resolved::Verify;
@@ -25,10 +25,7 @@ pub async fn of_target(
     if level == Verify::Counts {
         return Ok((Fingerprint { rows: physical, sum: 0 }, physical));
     }
-    let key = Field { primary_key: true, ..columns.key.clone() };
-    let mut fields = vec![key.clone()];
-    let others = columns.write.iter().filter(|field| field.name != key.name);
-    fields.extend(others.map(|field| Field { primary_key: false, ..field.clone() }));
+    let fields = mapped::beside_key(columns, &columns.write);
     let taken = census(read, &scan, &[Vec::new()], &fields).await?;
     // The key is hashed with the rows where it comes from the source, and not where the server made it.
     let hasher = RowHasher::new(columns.write.clone());

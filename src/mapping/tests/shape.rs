@@ -211,3 +211,15 @@ fn a_field_that_sinks_is_a_column_no_more_and_never_hides_behind_one() {
     let hidden = shaped([("title", FieldSettings::default()), ("$meta.title", from("title"))]);
     assert_eq!(names(&hidden).1, 1);
 }
+
+#[test]
+fn one_field_alone_reads_what_fills_it_and_nothing_else() {
+    let lifted = FieldSettings { data_type: Some(DataType::Int64), default: Some(0.into()), ..from("$meta.n") };
+    let plan = shaped([("n", lifted), ("headline", from("title")), ("$meta.was", from("title"))]);
+    let columns = compiled(&with_text(), &plan, &able()).columns;
+    let read = |columns: &Columns| columns.read.iter().map(|field| field.name.clone()).collect::<Vec<_>>();
+    assert_eq!(read(&columns).len(), 4);
+    assert_eq!(read(&columns.only("n")), ["id", "$meta"]);
+    assert_eq!(read(&columns.only("headline")), ["id", "title"]);
+    assert_eq!(read(&columns.narrowed(crate::plan::resolved::Verify::Counts)), ["id"]);
+}
