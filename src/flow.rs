@@ -23,7 +23,7 @@ pub enum FlowError {
     /// The plan turned out to be wrong once the clusters were seen.
     Invalid(Vec<Diagnostic>),
     /// No connection could be opened to a cluster that the plan names there.
-    Connect(ClusterError, Span),
+    Connect(Box<ClusterError>, Span),
     /// A cluster could not be talked to.
     Cluster(ClusterError),
     /// The state could not be read.

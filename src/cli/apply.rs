@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
         let progress = session::progress(context, expected);
         let reports = flow::apply(&mut view, &flow::new_run(), &progress, &stop).await;
         progress.finish();
-        if let Err(code) = report(&view, &reports, context) {
+        if let Err(code) = report(&view, &reports, &again(arguments), context) {
             return code;
         }
         exit_code(&view, &reports)
@@ -85,16 +85,31 @@ fn approved(context: &Context) -> bool {
     }
 }
 
-fn report(view: &View, ended: &[Report], context: &Context) -> Result<(), ExitCode> {
+/// The command that goes on with what is left.
+fn again(arguments: &ApplyArgs) -> String {
+    let mut command = "vecferry apply".to_owned();
+    if arguments.auto_approve {
+        command.push_str(" --auto-approve");
+    }
+    for plan in &arguments.plans {
+        let plan = plan.display().to_string();
+        let bare = !plan.is_empty() && plan.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+=@%:,".contains(c));
+        command.push(' ');
+        command.push_str(&if bare { plan } else { format!("'{}'", plan.replace('\'', r"'\''")) });
+    }
+    command
+}
+
+fn report(view: &View, ended: &[Report], command: &str, context: &Context) -> Result<(), ExitCode> {
     let blocked: Vec<_> = view.changes.entries.iter().filter(|entry| !entry.blocked.is_empty()).collect();
     if ended.is_empty() && blocked.is_empty() && context.output != Output::Json {
         return Ok(());
     }
     let text = match context.output {
-        Output::Text => reports::text(ended, &blocked, context.printer.stdout_style()),
-        Output::Markdown => reports::markdown(ended, &blocked),
+        Output::Text => reports::text(ended, &blocked, command, context.printer.stdout_style()),
+        Output::Markdown => reports::markdown(ended, &blocked, command),
         Output::Json => {
-            let mut document = reports::json(ended, &blocked);
+            let mut document = reports::json(ended, &blocked, command);
             if let Some(members) = document.as_object_mut() {
                 members.insert("plan".to_owned(), changes::json(&view.changes));
             }

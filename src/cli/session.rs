@@ -93,11 +93,14 @@ fn of_state(error: &StateError) -> ExitCode {
 pub(super) fn of_job(error: &JobError) -> ExitCode {
     match error {
         JobError::Interrupted => ExitCode::Interrupted,
+        JobError::Bug => ExitCode::Bug,
         JobError::Different(_) | JobError::Absent(_) => ExitCode::Differences,
         JobError::State(error) => of_state(error),
         JobError::Cluster(error) => of_cluster(error),
         JobError::Fenced(_) | JobError::Repartitioned(_) | JobError::Overtaken { .. } => ExitCode::Stale,
-        JobError::Moving(_) | JobError::MustStartOver(_) | JobError::Unsettled(_) => ExitCode::Temporary,
+        JobError::Moving(_) | JobError::SourceMoves { .. } | JobError::MustStartOver(_) | JobError::Unsettled(_) => {
+            ExitCode::Temporary
+        }
         _ => ExitCode::Failure,
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong between vecferry and a cluster, by what can be done about it.
 
 use std::fmt;
+use std::time::Duration;
 
 /// What can be done about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +43,53 @@ pub struct ClusterError {
     pub message: String,
     /// The server's own code, where it gave one.
     pub code: Option<i32>,
+    /// When to come back, where the server says so.
+    pub retry_after: Option<Duration>,
+    /// The rate that the server allows, where it names one: bytes a second for writes, requests a second for all else.
+    pub rate: Option<f32>,
+    /// How often it was tried and for how many seconds, where that was more than once.
+    pub tried: Option<(u32, u32)>,
 }
 
 impl ClusterError {
+    /// An error that the server has nothing further to say about.
+    pub fn new(kind: ErrorKind, uri: &str, action: &str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            uri: uri.to_owned(),
+            action: action.to_owned(),
+            message: message.into(),
+            code: None,
+            retry_after: None,
+            rate: None,
+            tried: None,
+        }
+    }
+
+    /// Whether rows of a write that ended so may have landed. A rate limit, a size limit and a wrong login are looked at
+    /// before the rows are; after anything else nobody knows, a refusal included, because the rows of one request go to
+    /// several channels, of which some may have taken theirs.
+    pub fn leaves_open(&self) -> bool {
+        !matches!(
+            self.kind,
+            ErrorKind::RateLimited
+                | ErrorKind::TooLarge
+                | ErrorKind::Misfit
+                | ErrorKind::Denied
+                | ErrorKind::Forbidden
+                | ErrorKind::Config
+        )
+    }
+
+    /// The class of an error that is repeated, in a word or two.
+    pub fn class(&self) -> &'static str {
+        match self.kind {
+            ErrorKind::RateLimited => "rate limited",
+            ErrorKind::Unreachable => "unreachable",
+            _ => "unavailable",
+        }
+    }
+
     /// Whether the same call may succeed in a moment.
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, ErrorKind::Transient | ErrorKind::RateLimited | ErrorKind::Unreachable)
@@ -83,6 +128,9 @@ impl fmt::Display for ClusterError {
         write!(f, "{}: could not {}: {}", self.uri, self.action, self.message)?;
         if let Some(code) = self.code {
             write!(f, " (server code {code})")?;
+        }
+        if let Some((tries, seconds)) = self.tried {
+            write!(f, ", after {tries} tries in {seconds} s")?;
         }
         Ok(())
     }

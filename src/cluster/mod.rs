@@ -4,15 +4,19 @@
 //!
 //! # What survives what
 //!
-//! Reads are repeated by the connector where that can help (see [`ErrorKind`]); they change nothing, so repeating them is
+//! Reads are repeated by the connector where that can help (see [`Patience`]); they change nothing, so repeating them is
 //! safe. Writes of rows are **never** repeated here: after a timeout or a lost connection nobody knows whether the rows
 //! landed, and only `run` knows how to find out or how to make it not matter. Calls that define things (create, index,
 //! load, flush, properties) are written so that calling them again is harmless.
 
 mod error;
+mod fitting;
 pub mod milvus;
+mod patience;
+mod pressure;
 mod secret;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,9 +25,18 @@ use crate::collection::{Capabilities, CollectionSchema, Field, Index, Key, KeyRa
 use crate::plan::resolved::Endpoint;
 
 pub use error::{ClusterError, ErrorKind};
+pub use fitting::Fitting;
+pub use patience::Patience;
+pub use pressure::Pressure;
 
 /// Result of a call to a cluster.
 pub type Result<T> = std::result::Result<T, ClusterError>;
+
+/// Hears of requests that are repeated. Called in the middle of them, so it must be quick.
+pub trait Watch: Send + Sync {
+    /// A request failed with this error and is about to be repeated.
+    fn repeating(&self, error: &ClusterError);
+}
 
 /// A point in time that reads can ask for: they see every write that was acknowledged before it was taken, and on servers
 /// that offer sessions, nothing that came later.
@@ -53,7 +66,12 @@ pub struct Scan {
     pub key: Field,
     /// As of when.
     pub moment: Moment,
+    /// Rows of one page, learnt while reading and shared by all scans that were cloned from one.
+    pub page: Arc<Fitting>,
 }
+
+/// Rows of a page, where nothing was learnt yet.
+pub const FIRST_PAGE: usize = 4_096;
 
 /// Where to write.
 #[derive(Debug, Clone)]
@@ -79,11 +97,23 @@ pub struct NewCollection {
     pub mark: Vec<(String, String)>,
 }
 
+/// What tells a collection from another one of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identity {
+    /// The server's id for it; 0 where it has none.
+    pub id: i64,
+    /// vecferry's own mark in its properties, by key.
+    pub mark: BTreeMap<String, String>,
+}
+
 /// The side that is read.
 #[async_trait]
 pub trait ReadSide: Send + Sync {
     /// What the server can hold.
     fn capabilities(&self) -> &Capabilities;
+
+    /// The same connection, whose repeated requests are told to `watch`.
+    fn watched(&self, watch: Arc<dyn Watch>) -> Arc<dyn ReadSide>;
 
     /// Names of the databases; none where the server will not list them.
     async fn databases(&self) -> Result<Option<Vec<String>>>;
@@ -130,6 +160,15 @@ pub trait ReadSide: Send + Sync {
 /// The side that is written.
 #[async_trait]
 pub trait WriteSide: ReadSide {
+    /// The same connection, whose repeated requests are told to `watch`.
+    fn watched_writing(&self, watch: Arc<dyn Watch>) -> Arc<dyn WriteSide>;
+
+    /// How long a request is repeated after its first transient error.
+    fn patience(&self) -> Patience;
+
+    /// Which collection stands under a name, or none: far less to ask for than its description.
+    async fn identity(&self, database: &str, collection: &str) -> Result<Option<Identity>>;
+
     /// Makes a database; one that exists is left alone.
     async fn create_database(&self, database: &str) -> Result<()>;
 

@@ -108,7 +108,7 @@ impl Clusters {
         if let Some(open) = self.open.get(&key) {
             return Ok(Arc::clone(open));
         }
-        let at_its_place = |error| FlowError::Connect(error, endpoint.span.clone());
+        let at_its_place = |error| FlowError::Connect(Box::new(error), endpoint.span.clone());
         let opened = cluster::connect(endpoint).await.map_err(at_its_place)?;
         // The first call that asks who is there, so that wrong credentials are told where the plan names them.
         opened.databases().await.map_err(at_its_place)?;
@@ -237,7 +237,14 @@ async fn one(
     let mut aliases = Vec::new();
     for alias in &settings.aliases {
         let behind = match database_exists {
-            true => sides.target.describe(&to.database, alias).await.map_err(FlowError::from)?,
+            true => match sides.target.describe(&to.database, alias).await {
+                Ok(live) => live,
+                Err(error) if ends_the_command(&error) => return Err(error.into()),
+                Err(error) => {
+                    source_error.get_or_insert(error.to_string());
+                    None
+                }
+            },
             false => None,
         };
         aliases.push((alias.clone(), behind.map(|live| live.name)));
@@ -294,7 +301,11 @@ async fn one(
     if depth != Depth::Schemas {
         seen.target_rows = match rows_of_target(&seen, &*sides.target).await {
             Ok(rows) => rows,
-            Err(JobError::Cluster(error)) => return Err(error.into()),
+            Err(JobError::Cluster(error)) if ends_the_command(&error) => return Err(error.into()),
+            Err(JobError::Cluster(error)) => {
+                seen.source_error.get_or_insert(error.to_string());
+                None
+            }
             Err(_) => None,
         };
         if let (Some(mapping), Some(census)) = (&seen.mapping, &counted)

@@ -18,6 +18,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait for an answer where the plan says nothing.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longer than a server takes to start again.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The address of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,7 +168,9 @@ pub(crate) fn check(report: &mut Report<'_>, path: &Path, spec: &MilvusSpec) {
     }
     if let Some(timeouts) = &spec.timeouts {
         let path = child(path, "timeouts");
-        for (key, duration) in [("connect", &timeouts.connect), ("request", &timeouts.request)] {
+        for (key, duration) in
+            [("connect", &timeouts.connect), ("request", &timeouts.request), ("retry", &timeouts.retry)]
+        {
             if duration.as_ref().is_some_and(|duration| duration.value().is_none()) {
                 report.value(
                     Code::BadDuration,
@@ -319,6 +323,10 @@ pub(crate) fn resolve(name: &str, spec: &MilvusSpec, folder: &FilePath, span: Sp
         request_timeout: match timeouts.and_then(|timeouts| timeouts.request.as_ref()) {
             Some(duration) => duration.value()?,
             None => REQUEST_TIMEOUT,
+        },
+        retry_timeout: match timeouts.and_then(|timeouts| timeouts.retry.as_ref()) {
+            Some(duration) => duration.value()?,
+            None => RETRY_TIMEOUT,
         },
         span,
     })

@@ -96,6 +96,9 @@ pub(crate) struct TimeoutsSpec {
     pub(crate) connect: Option<Duration>,
     /// For the answer to one request; without it, 60 seconds. Example: `request: 2m`
     pub(crate) request: Option<Duration>,
+    /// How long a request is repeated while the server is unavailable or has no connection; without it, 2 minutes. A server that
+    /// says that it gets too much is given ten minutes and more. Example: `retry: 5m`
+    pub(crate) retry: Option<Duration>,
 }
 
 /// Collections that go from one cluster to another.

@@ -55,6 +55,8 @@ pub struct Endpoint {
     pub connect_timeout: Duration,
     /// Deadline for one request. Default 60 s.
     pub request_timeout: Duration,
+    /// How long a request is repeated after its first transient error.
+    pub retry_timeout: Duration,
     /// Where the plan declares it, for messages.
     pub span: Span,
 }

@@ -6,7 +6,7 @@ use super::markup::{self, MARKER, MOST_BYTES};
 use super::words::{self, Tone, clean, pad, paint, wrap};
 use super::{Style, differences, values};
 use crate::diff::{Entry, Note, Work};
-use crate::run::{JobError, Report, Success};
+use crate::run::{JobError, Moved, Report, Success};
 
 /// Keys that a failed verification lists; `vecferry verify` lists more.
 const KEYS: usize = 10;
@@ -15,8 +15,11 @@ const MARGIN: usize = 12;
 /// How text in a comment is set.
 const COMMENT: Style = Style { color: false, width: 100 };
 /// What to do where not all is done.
-const NEXT: &str = "Next: see to the reasons given, then run the same command again. \
-                    It goes on where it stopped; what is done stays done.";
+fn next(command: &str) -> String {
+    format!(
+        "Next: see to the reasons given, then run {command} again. It goes on where it stopped; what is done stays done."
+    )
+}
 
 /// How a collection ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,7 +75,8 @@ fn is_incomplete(reports: &[Report], blocked: &[&Entry]) -> bool {
 }
 
 /// The page for a terminal: what went well first, what failed last, where it is seen.
-pub fn text(reports: &[Report], blocked: &[&Entry], style: Style) -> String {
+/// `command` is what goes on with what is left.
+pub fn text(reports: &[Report], blocked: &[&Entry], command: &str, style: Style) -> String {
     let mut text = String::new();
     for ending in [Ending::Successful, Ending::Canceled] {
         for report in reports.iter().filter(|report| Ending::of(report) == ending) {
@@ -89,7 +93,7 @@ pub fn text(reports: &[Report], blocked: &[&Entry], style: Style) -> String {
         text.push('\n');
     }
     if is_incomplete(reports, blocked) {
-        for line in wrap(NEXT, style.width) {
+        for line in wrap(&next(&format!("`{}`", clean(command))), style.width) {
             text.push_str(&format!("{line}\n"));
         }
     }
@@ -135,7 +139,22 @@ fn one(report: &Report, style: Style) -> String {
             say(&mut text, &format!("help: {}", error.help()), Tone::Plain, style);
         }
     }
+    if let Some(line) = repeated(report) {
+        say(&mut text, &line, Tone::Plain, style);
+    }
     text
+}
+
+/// Requests that were repeated, by the class of their error.
+fn repeated(report: &Report) -> Option<String> {
+    let classes: Vec<String> =
+        report.retried.iter().map(|(class, times)| format!("{} {class}", words::number(*times))).collect();
+    let all: u64 = report.retried.values().sum();
+    match all {
+        0 => None,
+        1 => Some(format!("1 request was repeated ({})", classes.join(", "))),
+        all => Some(format!("{} requests were repeated ({})", words::number(all), classes.join(", "))),
+    }
 }
 
 /// What went well, the ordinary on one line and each peculiarity on one of its own.
@@ -152,6 +171,12 @@ fn success_lines(work: Work, success: &Success) -> Vec<String> {
     }
     if success.mended > 0 {
         lines.push(format!("{} mended after the verification asked for it", words::rows(success.mended)));
+    }
+    if !success.moved.is_empty() {
+        lines.push(format!(
+            "the source was written to while it was copied: {}; the target holds them as they are now",
+            clean(&success.moved.to_string())
+        ));
     }
     if success.quarantined > 0 {
         let folder = success.quarantine.as_deref().map(|folder| format!(": {}", clean(folder))).unwrap_or_default();
@@ -183,7 +208,7 @@ fn reason(note: &Note) -> String {
 }
 
 /// The page in Markdown, for a comment or the summary of a job.
-pub fn markdown(reports: &[Report], blocked: &[&Entry]) -> String {
+pub fn markdown(reports: &[Report], blocked: &[&Entry], command: &str) -> String {
     let mut lines: Vec<(u8, String, Option<String>)> = Vec::new();
     for entry in blocked {
         let line = format!("| {} | BLOCKED | | | |\n", markup::code(&entry.seen.address));
@@ -200,7 +225,7 @@ pub fn markdown(reports: &[Report], blocked: &[&Entry]) -> String {
         let took = words::duration(report.took);
         let line = format!("| {} | {} | {figures} | {took} |\n", markup::code(&report.address), ending.word());
         let peculiar = match &report.result {
-            Ok(success) => success_lines(report.work, success).len() > 1,
+            Ok(success) => success_lines(report.work, success).len() > 1 || !report.retried.is_empty(),
             Err(_) => true,
         };
         let told = peculiar.then(|| details(&report.address, &one(report, COMMENT)));
@@ -208,7 +233,7 @@ pub fn markdown(reports: &[Report], blocked: &[&Entry]) -> String {
     }
     let mut text = format!("{MARKER}**{}**\n\n", summary(reports, blocked));
     if is_incomplete(reports, blocked) {
-        text.push_str(&format!("{NEXT}\n\n"));
+        text.push_str(&format!("{}\n\n", next(&markup::code(command))));
     }
     let sizes: Vec<(u8, usize)> = lines.iter().map(|(rank, line, _)| (*rank, line.len())).collect();
     let taken = markup::fitting(&sizes, MOST_BYTES / 3);
@@ -230,7 +255,7 @@ fn details(address: &str, content: &str) -> String {
 }
 
 /// The page as one JSON document.
-pub fn json(reports: &[Report], blocked: &[&Entry]) -> Value {
+pub fn json(reports: &[Report], blocked: &[&Entry], command: &str) -> Value {
     value!({
         "format_version": values::FORMAT_VERSION,
         "collections": reports.iter().map(json_one).collect::<Vec<_>>(),
@@ -244,7 +269,17 @@ pub fn json(reports: &[Report], blocked: &[&Entry]) -> Value {
             "canceled": count(reports, Ending::Canceled),
             "blocked": blocked.len(),
         },
+        "next": is_incomplete(reports, blocked).then_some(command),
     })
+}
+
+/// What somebody wrote to the source meanwhile, whether it was caught up with or not.
+fn moved(report: &Report) -> Option<&Moved> {
+    match &report.result {
+        Ok(success) => Some(&success.moved).filter(|moved| !moved.is_empty()),
+        Err(JobError::SourceMoves { moved, .. }) => Some(moved),
+        Err(_) => None,
+    }
 }
 
 fn json_one(report: &Report) -> Value {
@@ -263,6 +298,14 @@ fn json_one(report: &Report) -> Value {
         "rows_written": success.map(|success| success.written),
         "source_doubled": success.map(|success| success.doubled),
         "rows_mended": success.map(|success| success.mended),
+        "source_written_to": moved(report).map(|moved| value!({
+            "rows_added": moved.rows.missing,
+            "rows_removed": moved.rows.extra,
+            "rows_changed": moved.rows.differing,
+            "ranges": moved.ranges,
+            "examples": values::row_diff(&moved.rows)["examples"],
+        })),
+        "retries": report.retried,
         "rows_only_on_target": success.map(|success| success.extra),
         "rows_quarantined": success.map(|success| success.quarantined),
         "quarantine": success.and_then(|success| success.quarantine.clone()),
@@ -281,17 +324,19 @@ mod tests {
     use crate::cluster::{ClusterError, ErrorKind};
 
     fn report(name: &str, work: Work, result: Result<Success, JobError>) -> Report {
-        Report { address: format!("kb.main.{name}"), work, result, took: Duration::from_millis(83_200) }
+        let retried = match &result {
+            Err(JobError::Cluster(_)) => [("rate limited", 1_204), ("unreachable", 3)].into(),
+            _ => Default::default(),
+        };
+        Report { address: format!("kb.main.{name}"), work, result, took: Duration::from_millis(83_200), retried }
     }
 
+    const AGAIN: &str = "vecferry apply plans/kb.yaml";
+
     fn failed(message: &str) -> JobError {
-        JobError::Cluster(ClusterError {
-            kind: ErrorKind::Unreachable,
-            uri: "http://127.0.0.1:19531".into(),
-            action: "insert into main.users".into(),
-            message: message.to_owned(),
-            code: None,
-        })
+        let error =
+            ClusterError::new(ErrorKind::Unreachable, "http://127.0.0.1:19531", "insert into main.users", message);
+        JobError::Cluster(ClusterError { tried: Some((17, 119)), ..error })
     }
 
     fn all() -> Vec<Report> {
@@ -302,6 +347,7 @@ mod tests {
             doubled: 1,
             extra: 3,
             mended: 2,
+            moved: Moved { rows: row_diff(), ranges: 0 },
             quarantined: 4,
             quarantine: Some(".vecferry/quarantine/x".into()),
             touched: [("lang: null became the default".to_owned(), 7)].into(),
@@ -322,25 +368,26 @@ mod tests {
 
     #[test]
     fn text_for_people() {
-        insta::assert_snapshot!(text(&all(), &[&blocked()], NARROW));
+        insta::assert_snapshot!(text(&all(), &[&blocked()], AGAIN, NARROW));
     }
 
     #[test]
     fn markdown_for_a_change_request() {
-        let markdown = markdown(&all(), &[&blocked()]);
+        let markdown = markdown(&all(), &[&blocked()], AGAIN);
         assert_sound(&markdown);
         insta::assert_snapshot!(markdown);
     }
 
     #[test]
     fn json_for_machines() {
-        insta::assert_snapshot!(serde_json::to_string_pretty(&json(&all(), &[&blocked()])).expect("json"));
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json(&all(), &[&blocked()], AGAIN)).expect("json"));
     }
 
     #[test]
     fn the_last_line_is_the_summary() {
-        let last =
-            |reports: &[Report], blocked: &[&Entry]| text(reports, blocked, NARROW).lines().last().map(str::to_owned);
+        let last = |reports: &[Report], blocked: &[&Entry]| {
+            text(reports, blocked, AGAIN, NARROW).lines().last().map(str::to_owned)
+        };
         let line = "Apply complete: 3 successful, 2 failed, 1 canceled, 1 blocked.";
         assert_eq!(last(&all(), &[&blocked()]).as_deref(), Some(line));
         let line = "Apply complete: 0 successful, 0 failed, 0 canceled, 0 blocked.";
@@ -350,7 +397,7 @@ mod tests {
     #[test]
     fn names_from_outside_stay_in_their_place() {
         let all: Vec<_> = (0..500).map(|_| report(NASTY, Work::Fill, Err(failed(NASTY)))).collect();
-        assert_sound(&markdown(&all, &[]));
-        assert!(!text(&all, &[], NARROW).contains(|c: char| c.is_control() && c != '\n'));
+        assert_sound(&markdown(&all, &[], AGAIN));
+        assert!(!text(&all, &[], AGAIN, NARROW).contains(|c: char| c.is_control() && c != '\n'));
     }
 }

@@ -371,7 +371,7 @@ mod tests {
     }
 
     fn all() -> Vec<StatusEntry> {
-        let retried = Record::Retried { reason: "timeout".into() };
+        let retried = Record::Retried { class: "unavailable".into(), reason: "timeout".into() };
         let active = [attempt(0), splits(), done(0), attempt(100), phase("copying"), retried, done(1)];
         let good = [attempt(0), splits(), phase("verifying"), ended(Outcome::Successful, 1_000_000, None)];
         let refused = "http://127.0.0.1:19531: could not insert into main.users: connection refused";

@@ -4,10 +4,12 @@
 //! held against `count(*)`; other keys are walked page by page. Borders need not be exact to be right: splits that share
 //! their borders leave no gap whatever the borders are.
 
+use std::sync::Arc;
+
 use futures::{StreamExt, TryStreamExt};
 
 use super::{JobError, reader};
-use crate::cluster::{ErrorKind, Moment, ReadSide, Scan};
+use crate::cluster::{ErrorKind, FIRST_PAGE, Fitting, Moment, ReadSide, Scan};
 use crate::collection::{DataType, Field, Key, KeyRange, LiveCollection, RowBatch};
 use crate::diff::Rows;
 use crate::mapping::Mapping;
@@ -51,6 +53,7 @@ pub fn scan(database: &str, live: &LiveCollection, filter: Option<&str>, moment:
         within: None,
         key: key.unwrap_or_else(|| Field::new("", DataType::Int64)),
         moment,
+        page: Arc::new(Fitting::new(FIRST_PAGE)),
     }
 }
 
@@ -226,9 +229,10 @@ async fn piece_by_pages(
     let mut rest = range.clone();
     let mut batches: Vec<RowBatch> = Vec::new();
     let mut keys = 0;
-    let (mut ended, mut limit) = (false, PAGE);
+    // Pages of keys alone hold more rows than those of whole rows.
+    let (mut ended, limit) = (false, Fitting::new(PAGE));
     while keys < PIECE && !ended {
-        let page = reader::page(read, scan, &rest, std::slice::from_ref(&scan.key), &mut limit).await?;
+        let page = reader::page(read, scan, &rest, std::slice::from_ref(&scan.key), &limit).await?;
         match page.max_key() {
             Some(last) => {
                 ended = rest.to.as_ref() == Some(&last);

@@ -1,12 +1,10 @@
 //! Rows of the splits, from the source to the target.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-use backon::BackoffBuilder;
 use futures::StreamExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::job::Job;
+use super::retries::Retry;
 use super::{Event, JobError, mapped};
 use crate::cluster::{ClusterError, Destination, ErrorKind, Scan};
 use crate::collection::{Fingerprint, RowBatch, RowHasher};
@@ -14,9 +12,7 @@ use crate::mapping::Rewrite;
 use crate::state::{Progress, Record, Split, Tally};
 
 /// Bytes of one request. Servers take 64 MiB and more; smaller requests keep the pipeline even.
-const REQUEST_BYTES: usize = 8 << 20;
-/// How long a write is repeated before the job gives up: longer than a server takes to start again.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const REQUEST_BYTES: usize = 8 << 20;
 
 /// Whether rows of keys that exist may be there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +95,6 @@ impl Job<'_> {
         if self.stop.is_cancelled() {
             return Err(JobError::Interrupted);
         }
-        self.fence_now_and_then().await?;
         let Some((split, progress)) = self.split_of(number) else { return Ok(()) };
         self.check_partitions(&split)?;
         if let Some(target) = target {
@@ -159,20 +154,23 @@ impl Job<'_> {
         mode: &mut Mode,
         acknowledged: impl Fn(u64) + Sync,
     ) -> Result<Written, JobError> {
-        let pieces = batch.bytes().div_ceil(self.throttle.request_bytes(REQUEST_BYTES)).max(1);
-        let rows = batch.rows().div_ceil(pieces).max(1);
-        let mut open: Vec<RowBatch> =
-            (0..batch.rows()).step_by(rows).map(|start| batch.slice(start, rows.min(batch.rows() - start))).collect();
-        open.reverse();
-        while let Some(piece) = open.pop() {
+        let mut rest = Some(batch);
+        while let Some(batch) = rest.take() {
+            let bytes = self.throttle.request_bytes(self.request.size());
+            let pieces = batch.bytes().div_ceil(bytes).max(1);
+            let rows = batch.rows().div_ceil(pieces).max(1).min(batch.rows());
+            let piece = batch.slice(0, rows);
             match self.send(to, &piece, mode).await {
-                Ok(Written::All) => acknowledged(piece.rows() as u64),
+                Ok(Written::All) => {
+                    self.request.fitted(piece.bytes());
+                    acknowledged(rows as u64);
+                    rest = (rows < batch.rows()).then(|| batch.slice(rows, batch.rows() - rows));
+                }
                 Ok(Written::Open) => return Ok(Written::Open),
-                Err(JobError::Cluster(error)) if error.kind == ErrorKind::TooLarge && piece.rows() > 1 => {
-                    // Refused before any of it was looked at, so nothing of it landed.
-                    let half = piece.rows() / 2;
-                    open.push(piece.slice(half, piece.rows() - half));
-                    open.push(piece.slice(0, half));
+                Err(JobError::Cluster(error)) if error.kind == ErrorKind::TooLarge && rows > 1 => {
+                    // Refused before any of it was looked at, so nothing of it landed. All splits learn from it.
+                    self.request.too_large(piece.bytes());
+                    rest = Some(batch);
                 }
                 Err(error) => return Err(error),
             }
@@ -180,17 +178,13 @@ impl Job<'_> {
         Ok(Written::All)
     }
 
-    /// Sends one request until it is acknowledged. After an error that leaves open whether rows landed, and after any other
-    /// that may be gone in a moment, the same rows are sent as an upsert: it makes no difference then whether they did.
+    /// Sends one request until it is acknowledged. After an error that leaves open whether rows landed, the same rows are sent
+    /// as an upsert: it makes no difference then whether they did.
     async fn send(&self, to: &Destination, rows: &RowBatch, mode: &mut Mode) -> Result<Written, JobError> {
-        let started = Instant::now();
-        let mut pauses = pauses();
+        let mut patience = self.sides.target.patience();
+        self.throttle.wait(rows.bytes()).await;
         loop {
-            tokio::select! {
-                () = self.throttle.wait(rows.bytes()) => {}
-                // Nothing of this request was sent; the split stays dirty for what was sent before.
-                () = self.stop.cancelled() => return Err(JobError::Interrupted),
-            }
+            self.fence().await?;
             let result = match mode {
                 Mode::Insert | Mode::InsertOnce => self.sides.target.insert(to, rows).await,
                 Mode::Upsert => self.sides.target.upsert(to, rows).await,
@@ -199,50 +193,38 @@ impl Job<'_> {
                 Ok(()) => return Ok(Written::All),
                 Err(error) => error,
             };
-            if error.kind != ErrorKind::TooLarge && *mode == Mode::Insert {
+            let open = error.leaves_open();
+            if open && *mode == Mode::Insert {
                 *mode = Mode::Upsert;
             }
-            if !error.is_transient() || started.elapsed() > PATIENCE {
-                return Err(error.into());
-            }
-            // A request over the rate limit is refused before any of it is looked at.
-            if *mode == Mode::InsertOnce && error.kind != ErrorKind::RateLimited {
-                self.until_it_answers(error).await?;
+            let (pause, error) = match patience.after(error) {
+                Ok(again) => again,
+                Err(error) => {
+                    // Whose collection is gone is told so, not that an insert failed.
+                    if error.kind == ErrorKind::NotFound {
+                        self.fence().await?;
+                    }
+                    return Err(error.into());
+                }
+            };
+            self.retried(&Retry::after(&error))?;
+            self.unless_stopped(async {
+                tokio::time::sleep(pause).await;
+                Ok::<_, JobError>(())
+            })
+            .await?;
+            if open && *mode == Mode::InsertOnce {
+                self.answers_again(error).await?;
                 return Ok(Written::Open);
             }
-            self.retried(&error.to_string())?;
-            tokio::select! {
-                () = tokio::time::sleep(pauses.next().unwrap_or_default()) => {}
-                () = self.stop.cancelled() => return Err(JobError::Interrupted),
-            }
-            self.fence_now_and_then().await?;
         }
     }
 
-    /// Waits until the target answers again after an error of a write.
-    async fn until_it_answers(&self, error: ClusterError) -> Result<(), JobError> {
-        let started = Instant::now();
-        let mut pauses = pauses();
-        self.retried(&error.to_string())?;
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(pauses.next().unwrap_or_default()) => {}
-                () = self.stop.cancelled() => return Err(JobError::Interrupted),
-            }
-            match self.fence().await {
-                Err(JobError::Cluster(again)) if again.is_transient() && started.elapsed() < PATIENCE => {}
-                Err(JobError::Cluster(_)) => return Err(error.into()),
-                answered => return answered,
-            }
+    /// Waits until the target answers again after an error of a write, which is the one to tell where it does not.
+    async fn answers_again(&self, error: ClusterError) -> Result<(), JobError> {
+        match self.fence().await {
+            Err(JobError::Cluster(_)) => Err(error.into()),
+            answered => answered,
         }
     }
-}
-
-fn pauses() -> backon::ExponentialBackoff {
-    backon::ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(5))
-        .without_max_times()
-        .build()
 }

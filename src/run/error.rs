@@ -1,5 +1,6 @@
 //! Why a job ended before its end.
 
+use super::Moved;
 use crate::cluster::ClusterError;
 use crate::collection::BatchError;
 use crate::diff::RowDiff;
@@ -32,6 +33,14 @@ pub enum JobError {
     /// Rows came and went while they were read.
     #[error("{0} is being written to: its rows change while they are read")]
     Moving(String),
+    /// Somebody writes to the source faster than it can be caught up with.
+    #[error("`{source_name}` is being written to: since it was copied, {moved}")]
+    SourceMoves {
+        /// Which collection.
+        source_name: String,
+        /// What changed.
+        moved: Box<Moved>,
+    },
     /// The target is not the one that the run made.
     #[error("{0}")]
     Fenced(String),
@@ -96,6 +105,9 @@ pub enum JobError {
     /// It could not be looked at.
     #[error("{0}")]
     Blocked(String),
+    /// A bug ended the job; its message is on stderr.
+    #[error("a bug in vecferry ended the work on this collection; the message is above")]
+    Bug,
     /// Somebody asked the run to stop.
     #[error("interrupted")]
     Interrupted,
@@ -121,7 +133,7 @@ impl JobError {
             Self::Unreadable { .. } => {
                 "give those rows other keys or delete them on the source, or leave them out with `where`"
             }
-            Self::Moving(_) => "stop the writers, then run the same command again",
+            Self::Moving(_) | Self::SourceMoves { .. } => "stop the writers, then run the same command again",
             Self::Fenced(_) => "drop that collection to start over, or give the plan another `target`",
             Self::Repartitioned(_) => {
                 "drop the target collection and run the same command again, to start over with the partitions of now"
@@ -140,6 +152,9 @@ impl JobError {
             Self::Overtaken { .. } => "look at the new diff: run the same command again",
             Self::Absent(_) => "check the names in the plan, or apply it first",
             Self::Blocked(_) => "see that it can be read, or leave it out of the plan",
+            Self::Bug => {
+                "please report it with the message above; running the same command again goes on where it stopped"
+            }
             Self::Interrupted => "run the same command again: it goes on where it stopped",
         }
     }
@@ -148,7 +163,11 @@ impl JobError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Cluster(error) => error.is_transient(),
-            Self::Interrupted | Self::Moving(_) | Self::MustStartOver(_) | Self::Unsettled(_) => true,
+            Self::Interrupted
+            | Self::Moving(_)
+            | Self::SourceMoves { .. }
+            | Self::MustStartOver(_)
+            | Self::Unsettled(_) => true,
             _ => false,
         }
     }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::census::Census;
 use super::job::{Job, Sides, Success, Tools};
+use super::retries::{self, Retried};
 use super::throttle::Throttle;
 use super::{Event, JobError, Observer};
 use crate::cluster::ReadSide;
@@ -20,6 +21,8 @@ use crate::state::{FORMAT, Header, JobId, Journal, Lock, StateError, Store};
 /// Collections in progress for each split in flight: most of a small collection's time is waiting for the server to make,
 /// index and load it.
 const COLLECTIONS_PER_SPLIT: usize = 4;
+/// How long a source may take to be released once somebody asked to stop.
+const RELEASE_GRACE: Duration = Duration::from_secs(2);
 
 /// What is executed, beside the entries themselves.
 pub struct Execution<'a> {
@@ -73,6 +76,8 @@ pub struct Report {
     pub result: Result<Success, JobError>,
     /// How long it took.
     pub took: Duration,
+    /// Requests that were repeated, by class.
+    pub retried: Retried,
 }
 
 /// Executes all tasks that have work, and reports on each in their order.
@@ -82,11 +87,11 @@ pub async fn execute(execution: &Execution<'_>, tasks: Vec<Task<'_>>) -> Vec<Rep
         .map(|(number, task)| async move {
             let started = Instant::now();
             let (address, work) = (task.entry.seen.address.clone(), task.entry.work);
-            let (result, release) = one(execution, task).await;
+            let Ended { result, release, retried } = one(execution, task).await;
             if let Err(error) = &result {
                 tracing::info!(%address, %error, "a collection failed");
             }
-            (number, Report { address, work, result, took: started.elapsed() }, release)
+            (number, Report { address, work, result, took: started.elapsed(), retried }, release)
         })
         .buffer_unordered(at_once)
         .collect()
@@ -100,10 +105,11 @@ pub async fn execute(execution: &Execution<'_>, tasks: Vec<Task<'_>>) -> Vec<Rep
             && released.insert(release.from.clone())
         {
             let Release { source, from, partitions } = release;
-            if let Err(error) = source.release(&from.database, &from.collection, &partitions).await
+            let releasing = source.release(&from.database, &from.collection, &partitions);
+            if let Err(error) = while_asked(execution.stop, releasing).await
                 && report.result.is_ok()
             {
-                report.result = Err(error.into());
+                report.result = Err(error);
             }
         }
         reports.push(report);
@@ -118,26 +124,60 @@ struct Release {
     partitions: Vec<String>,
 }
 
-async fn one(execution: &Execution<'_>, task: Task<'_>) -> (Result<Success, JobError>, Option<Release>) {
+/// How the release of a source ended. Who asked to stop waits a moment for it and no longer; the journal remembers what is
+/// to be released, so the next run does it.
+async fn while_asked(
+    stop: &CancellationToken,
+    releasing: impl Future<Output = crate::cluster::Result<()>>,
+) -> Result<(), JobError> {
+    let given_up = async {
+        stop.cancelled().await;
+        tokio::time::sleep(RELEASE_GRACE).await;
+    };
+    tokio::select! {
+        released = releasing => Ok(released?),
+        () = given_up => Err(JobError::Interrupted),
+    }
+}
+
+/// What is left of a task when it ended.
+struct Ended {
+    result: Result<Success, JobError>,
+    release: Option<Release>,
+    retried: Retried,
+}
+
+impl Ended {
+    fn with(result: Result<Success, JobError>) -> Self {
+        Self { result, release: None, retried: Retried::new() }
+    }
+}
+
+async fn one(execution: &Execution<'_>, task: Task<'_>) -> Ended {
     let seen = &task.entry.seen;
     let (Some(mapping), Some(source)) = (&seen.mapping, &seen.source) else {
-        return (Ok(Success::default()), None);
+        return Ended::with(Ok(Success::default()));
     };
     if execution.stop.is_cancelled() {
-        return (Err(JobError::Interrupted), None);
+        return Ended::with(Err(JobError::Interrupted));
     }
     let id = JobId::of(&seen.to.uri, &seen.to.database, &seen.to.collection);
     let (_lock, journal) = match open(execution, &task, &id) {
         Ok(opened) => opened,
         Err(error) => {
             execution.observer.event(&seen.address, &Event::Failed(error.to_string()));
-            return (Err(error), None);
+            return Ended::with(Err(error));
         }
     };
     let quarantine = execution.store.quarantine(&id, &journal.job().header.run);
+    let (watch, told) = retries::watch();
+    let sides = Sides {
+        source: task.sides.source.watched(Arc::clone(&watch)),
+        target: task.sides.target.watched_writing(watch),
+    };
     let tools = Tools {
         quarantine,
-        sides: &task.sides,
+        sides: &sides,
         observer: execution.observer,
         slots: &task.pace.slots,
         at_once: task.pace.at_once,
@@ -145,14 +185,14 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> (Result<Success, JobE
         stop: execution.stop,
         census: task.census,
     };
-    let mut job = Job::new(task.entry, mapping, source, journal, tools);
-    let result = job.run().await;
+    let job = Job::new(task.entry, mapping, source, journal, tools);
+    let result = job.run(told).await;
     let release = job.source_to_release().map(|partitions| Release {
         source: Arc::clone(&task.sides.source),
         from: seen.from.clone(),
         partitions,
     });
-    (result, release)
+    Ended { result, release, retried: job.repeated() }
 }
 
 /// Locks the target and opens its journal. The lock comes first: only with it does nobody else write to the journal. What was

@@ -1,6 +1,7 @@
 //! After the copy: segments, indexes, loading, proof, and the marks that say so.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
@@ -198,6 +199,7 @@ impl Job<'_> {
             within: None,
             key: self.mapping.columns.key.clone(),
             moment: self.target_moment().await?,
+            page: Arc::clone(&self.target_page),
         })
     }
 

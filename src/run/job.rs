@@ -1,22 +1,28 @@
 //! One collection, from the first record of its journal to the last.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use super::census::{Census, census, groups, scan};
+use super::copy::REQUEST_BYTES;
+use super::moved::Moved;
+use super::retries::{Retried, Retry};
 use super::throttle::Throttle;
 use super::{Event, JobError, Observer, unique};
-use crate::cluster::{Destination, NewCollection, ReadSide, Scan, WriteSide};
+use crate::cluster::{Destination, FIRST_PAGE, Fitting, NewCollection, ReadSide, Scan, WriteSide};
 use crate::collection::{CollectionSchema, LiveCollection, LoadState};
 use crate::diff::{Entry, MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, Work};
 use crate::mapping::{Mapping, Touched};
 use crate::state::{Job as State, Journal, Outcome, Quarantine, Record, Split};
 
-/// How often, while copying, the target is asked whether it is still the collection that the run made.
-const FENCE_EVERY: Duration = Duration::from_secs(5);
+/// How long what is in flight may take to end once somebody asked to stop.
+const GRACE: Duration = Duration::from_secs(4);
 
 /// The two clusters of a migration.
 #[derive(Clone)]
@@ -40,6 +46,8 @@ pub struct Success {
     pub extra: u64,
     /// Rows that were written again or removed because verification asked for it.
     pub mended: u64,
+    /// Rows that somebody wrote to the source while it was copied, and that were carried over.
+    pub moved: Moved,
     /// Rows that do not fit, and are in quarantine.
     pub quarantined: u64,
     /// Where those are.
@@ -61,9 +69,15 @@ pub struct Job<'a> {
     pub(super) stop: &'a CancellationToken,
     pub(super) run: String,
     pub(super) quarantine: Quarantine,
+    /// Bytes of one request to the target, learnt while writing.
+    pub(super) request: Fitting,
+    /// Rows of one page of the target, learnt while reading.
+    pub(super) target_page: Arc<Fitting>,
     journal: Mutex<Journal>,
-    fenced: Mutex<Instant>,
-    census: Option<Census>,
+    /// Id of the collection that a plan that converges found.
+    found: OnceLock<i64>,
+    census: Mutex<Option<Census>>,
+    retried: Mutex<Retried>,
 }
 
 /// What a job needs beside its entry.
@@ -107,16 +121,36 @@ impl<'a> Job<'a> {
             stop: tools.stop,
             run: journal.job().header.run.clone(),
             quarantine: tools.quarantine,
+            request: Fitting::new(REQUEST_BYTES),
+            target_page: Arc::new(Fitting::new(FIRST_PAGE)),
             journal: Mutex::new(journal),
-            fenced: Mutex::new(Instant::now()),
-            census: tools.census,
+            found: OnceLock::new(),
+            census: Mutex::new(tools.census),
+            retried: Mutex::default(),
         }
     }
 
-    /// Runs the job, and writes down how it ended.
-    pub async fn run(&mut self) -> Result<Success, JobError> {
+    /// Runs the job, and writes down how it ended. `told` brings requests that were repeated inside the connections.
+    ///
+    /// Once somebody asks to stop, nothing new begins and what is in flight has [`GRACE`] to end. What has not ended by then is
+    /// given up where it stands, which the state survives as it survives a power cut. A panic ends this job and no other one.
+    pub async fn run(&self, mut told: UnboundedReceiver<Retry>) -> Result<Success, JobError> {
         self.record(&Record::Attempt { pid: std::process::id(), at: jiff::Timestamp::now() })?;
-        let result = self.steps().await;
+        let listening = async {
+            while let Some(retry) = told.recv().await {
+                self.retried(&retry)?;
+            }
+            futures::future::pending::<Result<Success, JobError>>().await
+        };
+        let given_up = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        let result = tokio::select! {
+            ended = AssertUnwindSafe(self.steps()).catch_unwind() => ended.unwrap_or(Err(JobError::Bug)),
+            failed = listening => failed,
+            () = given_up => Err(JobError::Interrupted),
+        };
         let (outcome, rows, error) = match &result {
             Ok(success) => (Outcome::Successful, success.rows, None),
             Err(JobError::Interrupted) => (Outcome::Canceled, 0, None),
@@ -133,7 +167,7 @@ impl<'a> Job<'a> {
         Ok(success)
     }
 
-    async fn steps(&mut self) -> Result<Success, JobError> {
+    async fn steps(&self) -> Result<Success, JobError> {
         if self.entry.work == Work::Touch {
             return self.touch().await;
         }
@@ -148,6 +182,7 @@ impl<'a> Job<'a> {
         if !self.converging() {
             self.make().await?;
         }
+        self.fence().await?;
         self.make_partitions().await?;
         self.begun();
         self.prepare_target().await?;
@@ -185,17 +220,26 @@ impl<'a> Job<'a> {
             schema: self.mapping.schema.clone(),
             mark: mark.map(|(key, value)| (key.to_owned(), value)).to_vec(),
         };
-        let created = self.sides.target.create_collection(&to.database, &new).await;
-        // The answer may be lost and the collection made all the same, so what counts is what is there.
-        let live = match (self.sides.target.describe(&to.database, &to.collection).await?, created) {
-            (Some(live), _) if live.mark.get(MARK_RUN) == Some(&self.run) => live,
-            (_, Err(error)) => return Err(error.into()),
-            (Some(_), Ok(())) => {
-                return Err(JobError::Fenced(format!(
-                    "somebody else made `{to}` at the same time, or the server keeps no properties"
-                )));
+        let mut patience = self.sides.target.patience();
+        let live = loop {
+            let created = self.sides.target.create_collection(&to.database, &new).await;
+            // The answer may be lost and the collection made all the same, so what counts is what is there.
+            match (self.sides.target.describe(&to.database, &to.collection).await?, created) {
+                (Some(live), _) if live.mark.get(MARK_RUN) == Some(&self.run) => break live,
+                (_, Err(error)) => {
+                    let (pause, error) = patience.after(error)?;
+                    self.retried(&Retry::after(&error))?;
+                    tokio::time::sleep(pause).await;
+                }
+                (Some(_), Ok(())) => {
+                    return Err(JobError::Fenced(format!(
+                        "somebody else made `{to}` at the same time, or the server keeps no properties"
+                    )));
+                }
+                (None, Ok(())) => {
+                    return Err(JobError::MadeOtherwise("it does not exist after it was made".to_owned()));
+                }
             }
-            (None, Ok(())) => return Err(JobError::MadeOtherwise("it does not exist after it was made".to_owned())),
         };
         if let Some(difference) = made_otherwise(&self.mapping.schema, &live.schema) {
             // Nothing was written yet, and what was made is not what was asked for: leave nothing behind.
@@ -243,11 +287,12 @@ impl<'a> Job<'a> {
     }
 
     /// Makes the list of splits, unless an earlier attempt did.
-    async fn split(&mut self) -> Result<(), JobError> {
+    async fn split(&self) -> Result<(), JobError> {
         if self.state(|job| job.splits.is_some()) {
             return Ok(());
         }
-        let census = match self.census.take() {
+        let taken = self.census.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let census = match taken {
             Some(census) => census,
             None => {
                 self.phase("counting")?;
@@ -315,34 +360,24 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Refuses to go on with a target that is not the one that the run made.
+    /// Refuses to go on with a target that is not the one that the run made or, where it goes into one that was there, not the
+    /// one that this attempt began with. Asked before each request that writes: servers know collections by name, so rows
+    /// would land in whatever bears the name now.
     pub(super) async fn fence(&self) -> Result<(), JobError> {
-        if self.converging() {
-            return Ok(());
-        }
         let to = &self.entry.seen.to;
-        let Some(live) = self.sides.target.describe(&to.database, &to.collection).await? else {
+        let Some(there) = self.sides.target.identity(&to.database, &to.collection).await? else {
             return Err(JobError::Fenced(format!("`{to}` was dropped by somebody else while the run wrote to it")));
         };
-        let id = self.state(|job| job.target_id.unwrap_or_default());
-        if live.mark.get(MARK_RUN) != Some(&self.run) || (id != 0 && live.id != id) {
-            return Err(JobError::Fenced(format!("`{to}` was made anew by somebody else while the run wrote to it")));
-        }
-        *self.fenced.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        Ok(())
-    }
-
-    /// The fence, if it was not looked at for some time.
-    pub(super) async fn fence_now_and_then(&self) -> Result<(), JobError> {
-        let due = {
-            let mut last = self.fenced.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = last.elapsed() > FENCE_EVERY;
-            if due {
-                *last = Instant::now();
-            }
-            due
+        let same = if self.converging() {
+            *self.found.get_or_init(|| there.id) == there.id
+        } else {
+            let id = self.state(|job| job.target_id.unwrap_or_default());
+            there.mark.get(MARK_RUN) == Some(&self.run) && (id == 0 || there.id == id)
         };
-        if due { self.fence().await } else { Ok(()) }
+        if same {
+            return Ok(());
+        }
+        Err(JobError::Fenced(format!("`{to}` was made anew by somebody else while the run wrote to it")))
     }
 
     /// Writes a record and waits for the disk.
@@ -376,11 +411,18 @@ impl<'a> Job<'a> {
         }
     }
 
-    pub(super) fn retried(&self, reason: &str) -> Result<(), JobError> {
-        self.tell(&Event::Retried(reason.to_owned()));
+    /// Tells, counts and writes down that a request is repeated.
+    pub(super) fn retried(&self, retry: &Retry) -> Result<(), JobError> {
+        self.tell(&Event::Retried(retry.reason.clone()));
+        *self.retried.lock().unwrap_or_else(PoisonError::into_inner).entry(retry.class).or_default() += 1;
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        journal.note(&Record::Retried { reason: reason.to_owned() })?;
+        journal.note(&Record::Retried { class: retry.class.to_owned(), reason: retry.reason.clone() })?;
         Ok(())
+    }
+
+    /// Requests that were repeated, by class.
+    pub fn repeated(&self) -> Retried {
+        self.retried.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn tell(&self, event: &Event) {

@@ -27,8 +27,10 @@ mod job;
 mod loading;
 mod mapped;
 mod mend;
+mod moved;
 mod prove;
 mod reader;
+mod retries;
 mod survey;
 mod throttle;
 mod unique;
@@ -43,6 +45,7 @@ pub use error::JobError;
 pub use execute::{Execution, Pace, Report, Task, execute};
 pub use job::{Sides, Success};
 pub use loading::loaded;
+pub use moved::Moved;
 pub use survey::{lost_keys, survey};
 pub use unique::doubles;
 

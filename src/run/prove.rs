@@ -4,11 +4,17 @@
 //! more than once are upserted, which removes every older row of their keys; rows that only the target has are deleted where
 //! the run made the collection. Then everything is read again. This is what catches an insert that was in flight when its
 //! sender died and landed after the upsert that was to replace it.
+//!
+//! The source is read again beside it, so that what somebody wrote to it meanwhile is noticed, named and carried over; see
+//! `moved`.
+
+use std::collections::BTreeMap;
 
 use futures::{StreamExt, TryStreamExt};
 
 use super::compare::{EXAMPLES, Sample};
 use super::job::{Job, Success};
+use super::moved::Moved;
 use super::{JobError, mapped, whole};
 use crate::cluster::Scan;
 use crate::collection::{Fingerprint, KeyRange, RowHasher};
@@ -20,82 +26,138 @@ use crate::state::{Progress, Split, Tally};
 /// How often what differs is mended before the job gives up.
 const ROUNDS: usize = 3;
 
+/// What is wrong with a split.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wrong {
+    /// The target does not hold what the split's record says.
+    target: bool,
+    /// The source no longer holds what was copied.
+    source: bool,
+}
+
+/// What the proof has found and put right so far.
+#[derive(Debug, Default)]
+struct Found {
+    mended: u64,
+    extra: u64,
+    moved: Moved,
+}
+
 impl Job<'_> {
     /// Reads the target, mends what differs, and says what was proven.
     pub(super) async fn prove(&self) -> Result<Success, JobError> {
         if self.mapping.columns.identity.is_none() {
             return self.prove_as_a_whole().await;
         }
-        let (mut mended, mut extra, mut last) = (0, 0, RowDiff::default());
+        let mut found = Found::default();
+        // Ranges of the source that are read again: all of them first, and then those that changed.
+        let mut again: Option<BTreeMap<usize, Wrong>> = None;
+        let mut last = RowDiff::default();
         for round in 0..=ROUNDS {
-            let target = self.target_scan().await?;
-            let mut bad = self.splits_that_differ(&target).await?;
+            let (source, target) = (self.source_scan().await?, self.target_scan().await?);
+            let mut bad = self.splits_that_differ(&source, &target, again.as_ref()).await?;
             for number in self.splits_that_moved().await? {
-                if !bad.contains(&number) {
-                    bad.push(number);
-                }
+                bad.entry(number).or_default().source = true;
             }
             if bad.is_empty() {
-                return Ok(self.proven(mended, extra));
+                return Ok(self.proven(found));
             }
             if round == ROUNDS {
-                break;
+                let moving = bad.values().all(|wrong| wrong.source && !wrong.target);
+                return Err(if moving { self.still_moving(found.moved) } else { JobError::Different(Box::new(last)) });
             }
-            let source = self.source_scan().await?;
-            (last, extra) = (RowDiff::default(), 0);
+            (last, found.extra) = (RowDiff::default(), 0);
             let mut in_order = true;
-            for number in bad {
+            for (number, wrong) in &bad {
                 if self.stop.is_cancelled() {
                     return Err(JobError::Interrupted);
                 }
-                let found = self.mend(number, &source, &target).await?;
-                mended += found.missing + found.differing + found.doubled;
-                if self.leaves_extra() {
-                    extra += found.extra;
-                } else {
-                    mended += found.extra;
-                }
-                in_order &= !found.has_work() && (found.extra == 0 || self.leaves_extra());
-                last.merge(found, EXAMPLES);
+                let diff = self.mend(*number, &source, &target).await?;
+                in_order &= !diff.has_work() && (diff.extra == 0 || self.leaves_extra());
+                last.merge(diff.clone(), EXAMPLES);
+                found.note(diff, *wrong, self.leaves_extra());
             }
             if in_order {
                 // Nothing but rows that only the target has, which a plan that converges leaves alone.
-                return Ok(self.proven(mended, extra));
+                return Ok(self.proven(found));
             }
+            again = Some(bad);
         }
         Err(JobError::Different(Box::new(last)))
+    }
+
+    fn still_moving(&self, moved: Moved) -> JobError {
+        JobError::SourceMoves { source_name: self.entry.seen.from.to_string(), moved: Box::new(moved) }
     }
 
     /// The same where rows cannot be told apart by the source's key. What differs is written again as a whole where an upsert
     /// can do that, once; elsewhere the run is marked as one that starts over.
     async fn prove_as_a_whole(&self) -> Result<Success, JobError> {
         let upserts = self.mapping.columns.rewrite == Rewrite::Upsert;
-        let mut mended = 0;
+        let mut found = Found::default();
         loop {
-            let moved = self.splits_that_moved().await?;
             let level = self.entry.verify();
             let mut expected = Fingerprint::default();
             self.state(|job| job.tallies().for_each(|tally| expected.merge(tally.fingerprint)));
             let open = self.state(|job| job.splits_done() < job.progress.len());
-            let target = self.target_scan().await?;
+            let (source, target) = (self.source_scan().await?, self.target_scan().await?);
             let columns = &self.mapping.columns;
-            let (found, physical) =
+            let moved = self.splits_that_moved_as_a_whole(&source).await?;
+            let (there, physical) =
                 whole::of_target(&*self.sides.target, &target, columns, level, self.at_once).await?;
-            let difference = whole::difference(expected, found, physical, level);
-            if difference == RowDiff::default() && moved.is_empty() && !open {
-                return Ok(self.proven(mended, 0));
+            let difference = whole::difference(expected, there, physical, level);
+            if difference == RowDiff::default() && moved == 0 && !open {
+                return Ok(self.proven(found));
             }
-            if !upserts || mended > 0 {
+            found.moved.ranges += moved;
+            if !upserts || found.mended > 0 {
                 self.reopen(0)?;
-                return Err(JobError::Different(Box::new(difference)));
+                let only_moved = difference == RowDiff::default() && !open;
+                return Err(match only_moved {
+                    true => self.still_moving(found.moved),
+                    false => JobError::Different(Box::new(difference)),
+                });
             }
-            let source = self.source_scan().await?;
             for number in 0..self.state(|job| job.progress.len()) {
                 self.reopen(number)?;
                 self.copy_split(number, &source, None).await?;
             }
-            mended = expected.rows.max(1);
+            found.mended = expected.rows.max(1);
         }
+    }
+
+    /// How many ranges of the source are no longer what was copied.
+    async fn splits_that_moved_as_a_whole(&self, source: &Scan) -> Result<usize, JobError> {
+        let counted = self.splits_that_moved().await?.len();
+        if counted > 0 || self.entry.verify() != Verify::Full {
+            return Ok(counted);
+        }
+        let columns = &self.mapping.columns;
+        let hasher = RowHasher::new(columns.write.clone());
+        let looks = futures::stream::iter(self.splits()).map(|(_, split, progress)| {
+            let hasher = &hasher;
+            async move {
+                let Progress::Done(tally) = progress else { return Ok(false) };
+                let _slot = self.slot().await?;
+                self.has_moved(source, &split, &tally, (columns, hasher)).await
+            }
+        });
+        let moved: Vec<bool> = looks.buffered(self.at_once).try_collect().await?;
+        Ok(moved.into_iter().filter(|moved| *moved).count())
+    }
+
+    /// The splits with their numbers and how far they are.
+    fn splits(&self) -> Vec<(usize, Split, Progress)> {
+        self.state(|job| {
+            let splits = job.splits.iter().flatten().cloned().zip(job.progress.iter().cloned());
+            splits.enumerate().map(|(number, (split, progress))| (number, split, progress)).collect()
+        })
+    }
+
+    /// The right to have one more split in memory, unless somebody asked to stop.
+    async fn slot(&self) -> Result<tokio::sync::SemaphorePermit<'_>, JobError> {
+        let slot = self.slots.acquire().await.map_err(|_| JobError::Interrupted)?;
+        if self.stop.is_cancelled() { Err(JobError::Interrupted) } else { Ok(slot) }
     }
 
     /// Whether rows that only the target has stay: where the plan writes into a collection as it stands, unless it prunes.
@@ -103,9 +165,10 @@ impl Job<'_> {
         self.converging() && !self.entry.seen.settings.prune
     }
 
-    fn proven(&self, mended: u64, extra: u64) -> Success {
+    fn proven(&self, found: Found) -> Success {
+        let Found { mended, extra, moved } = found;
         self.state(|job| {
-            let mut success = Success { mended, extra, ..Success::default() };
+            let mut success = Success { mended, extra, moved, ..Success::default() };
             for tally in job.tallies() {
                 success.rows += tally.fingerprint.rows;
                 success.doubled += tally.doubled;
@@ -120,42 +183,52 @@ impl Job<'_> {
         })
     }
 
-    /// Numbers of the splits that hold something else on the target than their records say.
-    async fn splits_that_differ(&self, target: &Scan) -> Result<Vec<usize>, JobError> {
+    /// The splits that hold something else than their records say, on the target or on the source. Of the source, `again` is
+    /// read, or all where nothing is named.
+    async fn splits_that_differ(
+        &self,
+        source: &Scan,
+        target: &Scan,
+        again: Option<&BTreeMap<usize, Wrong>>,
+    ) -> Result<BTreeMap<usize, Wrong>, JobError> {
         let level = self.entry.verify();
         let all = (self.mapping.columns.clone(), RowHasher::new(self.mapping.columns.write.clone()));
         let narrow = self.mapping.columns.narrowed(level);
         let keys = (narrow.clone(), RowHasher::new(narrow.write.clone()));
-        let splits: Vec<(usize, Split, Progress)> = self.state(|job| {
-            let splits = job.splits.iter().flatten().cloned();
-            splits
-                .zip(&job.progress)
-                .enumerate()
-                .map(|(number, (split, progress))| (number, split, progress.clone()))
-                .collect()
-        });
+        let splits = self.splits();
         let sample = Sample::new(level, splits.len());
         let checks = futures::stream::iter(splits).map(|(number, split, progress)| {
             let whole = level == Verify::Full || sample.takes(number);
             let (columns, hasher) = if whole { &all } else { &keys };
+            let read_again = whole && again.is_none_or(|again| again.contains_key(&number));
             async move {
-                let _slot = self.slots.acquire().await.map_err(|_| JobError::Interrupted)?;
-                if self.stop.is_cancelled() {
-                    return Err(JobError::Interrupted);
-                }
-                let Progress::Done(Tally { fingerprint: expected, .. }) = progress else { return Ok(Some(number)) };
-                let scan = self.target_scan_of(target, &split);
-                let rows = mapped::read_target(&*self.sides.target, &scan, &split.range, columns).await?;
-                let mut found = Fingerprint::default();
-                for batch in &rows.batches {
-                    found.merge(hasher.fingerprint(batch)?);
-                }
-                let same = if whole { found == expected } else { found.rows == expected.rows };
-                Ok::<_, JobError>((!same || rows.physical != rows.distinct).then_some(number))
+                let _slot = self.slot().await?;
+                let Progress::Done(tally) = progress else {
+                    return Ok((number, Wrong { target: true, source: false }));
+                };
+                let on_target = async {
+                    let scan = self.target_scan_of(target, &split);
+                    let rows = mapped::read_target(&*self.sides.target, &scan, &split.range, columns).await?;
+                    let mut found = Fingerprint::default();
+                    for batch in &rows.batches {
+                        found.merge(hasher.fingerprint(batch)?);
+                    }
+                    let expected = tally.fingerprint;
+                    let same = if whole { found == expected } else { found.rows == expected.rows };
+                    Ok::<_, JobError>(!same || rows.physical != rows.distinct)
+                };
+                let on_source = async {
+                    match read_again {
+                        true => self.has_moved(source, &split, &tally, (columns, hasher)).await,
+                        false => Ok(false),
+                    }
+                };
+                let (target, source) = futures::try_join!(on_target, on_source)?;
+                Ok::<_, JobError>((number, Wrong { target, source }))
             }
         });
-        let found: Vec<Option<usize>> = checks.buffered(self.at_once).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
+        let found: Vec<(usize, Wrong)> = checks.buffered(self.at_once).try_collect().await?;
+        Ok(found.into_iter().filter(|(_, wrong)| wrong.target || wrong.source).collect())
     }
 
     /// Numbers of the splits that no longer hold as many rows on the source as were copied: somebody wrote to it meanwhile.
@@ -167,23 +240,22 @@ impl Job<'_> {
         let partitions = if left_behind { super::groups(self.mapping).concat() } else { Vec::new() };
         let whole = Scan { partitions, ..scan.clone() };
         let now = self.sides.source.count(&whole, &KeyRange::ALL).await?;
-        let splits: Vec<(Split, Progress)> =
-            self.state(|job| job.splits.iter().flatten().cloned().zip(job.progress.iter().cloned()).collect());
+        let splits = self.splits();
         let held = |progress: &Progress| match progress {
             Progress::Done(tally) => tally.held(),
             _ => 0,
         };
-        if splits.iter().map(|(_, progress)| held(progress)).sum::<u64>() == now {
+        if splits.iter().map(|(_, _, progress)| held(progress)).sum::<u64>() == now {
             return Ok(Vec::new());
         }
         let (mut moved, mut known) = (Vec::new(), 0);
-        for (number, (split, progress)) in splits.iter().enumerate() {
+        for (number, split, progress) in &splits {
             self.check_partitions(split)?;
             let scan = Scan { partitions: split.partitions.clone(), ..scan.clone() };
             let counted = self.sides.source.count(&scan, &split.range).await?;
             known += counted;
             if counted != held(progress) {
-                moved.push(number);
+                moved.push(*number);
             }
         }
         if moved.is_empty() && self.sides.source.count(&whole, &KeyRange::ALL).await? > known {
@@ -215,5 +287,21 @@ impl Job<'_> {
     fn target_scan_of(&self, target: &Scan, split: &Split) -> Scan {
         let partition = self.mapping.target_partition(&split.partitions);
         Scan { partitions: partition.map(str::to_owned).into_iter().collect(), ..target.clone() }
+    }
+}
+
+impl Found {
+    /// Counts what was found in a split and put right: as what somebody wrote to the source where the target held what was
+    /// copied, and else as what had gone wrong with the copy.
+    fn note(&mut self, diff: RowDiff, wrong: Wrong, leaves_extra: bool) {
+        if leaves_extra {
+            self.extra += diff.extra;
+        }
+        if wrong.source {
+            let extra = if leaves_extra { 0 } else { diff.extra };
+            self.moved.rows.merge(RowDiff { extra, doubled: 0, ..diff }, EXAMPLES);
+        } else {
+            self.mended += diff.missing + diff.differing + diff.doubled + if leaves_extra { 0 } else { diff.extra };
+        }
     }
 }

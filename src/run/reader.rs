@@ -6,15 +6,13 @@
 //! returns; counting the returned keys by name tells which.
 
 use super::JobError;
-use crate::cluster::{ErrorKind, ReadSide, Scan};
+use crate::cluster::{ErrorKind, Fitting, ReadSide, Scan};
 use crate::collection::{DataType, Field, Key, KeyRange, RowBatch};
 
 /// Most keys that are asked for by name in one query.
 pub const KEYS_AT_ONCE: usize = 5_000;
 /// How often a range is read again because its rows changed meanwhile.
 const MOVING_TRIES: usize = 3;
-/// Rows of a page where the range does not fit one answer.
-const FIRST_PAGE: usize = 4_096;
 
 /// The rows of a range.
 #[derive(Debug)]
@@ -88,9 +86,8 @@ async fn by_cursor(
 ) -> Result<Vec<RowBatch>, JobError> {
     let mut batches = Vec::new();
     let mut rest = range.clone();
-    let mut limit = FIRST_PAGE;
     loop {
-        let page = page(read, scan, &rest, fields, &mut limit).await?;
+        let page = page(read, scan, &rest, fields, &scan.page).await?;
         let Some(last) = page.max_key() else {
             return Ok(batches);
         };
@@ -103,18 +100,23 @@ async fn by_cursor(
     }
 }
 
-/// The next page of a range. One too large for an answer is asked for in halves, and `limit` stays at what fitted.
+/// The next page of a range. One too large for an answer is asked for in halves, and `size` remembers what fitted.
 pub async fn page(
     read: &dyn ReadSide,
     scan: &Scan,
     range: &KeyRange,
     fields: &[Field],
-    limit: &mut usize,
+    size: &Fitting,
 ) -> Result<RowBatch, JobError> {
     loop {
-        match read.read_next(scan, range, fields, *limit).await {
-            Err(error) if error.kind == ErrorKind::TooLarge && *limit > 1 => *limit /= 2,
-            page => return Ok(page?),
+        let limit = size.size();
+        match read.read_next(scan, range, fields, limit).await {
+            Err(error) if error.kind == ErrorKind::TooLarge && limit > 1 => size.too_large(limit),
+            page => {
+                let page = page?;
+                size.fitted(page.rows());
+                return Ok(page);
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ impl Throttle {
     /// Bytes that one request may bring: half a second's worth, so that a low rate is a steady one and not a burst now and
     /// then, and never more than `most`.
     pub fn request_bytes(&self, most: usize) -> usize {
-        self.bytes_per_s.map_or(most, |rate| ((rate / 2.0) as usize).clamp(64 << 10, most))
+        self.bytes_per_s.map_or(most, |rate| ((rate / 2.0) as usize).max(64 << 10).min(most))
     }
 
     /// Waits until `bytes` may be sent. Requests are let through in the order in which they ask.

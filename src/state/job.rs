@@ -129,6 +129,9 @@ pub enum Record {
     },
     /// A write or a read was repeated.
     Retried {
+        /// Class of its error; empty in older journals.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        class: String,
         /// Why, in the server's words.
         reason: String,
     },

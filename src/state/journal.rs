@@ -245,7 +245,7 @@ mod tests {
             prop_assert_eq!(read(&path).unwrap(), expected);
             if whole > 0 {
                 let mut journal = Journal::open(&path).unwrap();
-                journal.append(&Record::Retried { reason: "x".into() }).unwrap();
+                journal.append(&Record::Retried { class: "unavailable".into(), reason: "x".into() }).unwrap();
                 prop_assert_eq!(read(&path).unwrap().unwrap(), journal.job().clone());
             }
         }

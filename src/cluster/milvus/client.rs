@@ -1,9 +1,9 @@
 //! The connection: channel, TLS, credentials, deadlines, and repeating what may be repeated.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
 use base64::Engine;
 use milvus::proto::milvus::milvus_service_client::MilvusServiceClient;
 use secrecy::{ExposeSecret, SecretString};
@@ -13,13 +13,11 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as TonicEndpoint, Identity};
 
 use super::status;
-use crate::cluster::{ClusterError, ErrorKind, Result, secret};
+use crate::cluster::{ClusterError, ErrorKind, Patience, Pressure, Result, Watch, secret};
 use crate::plan::resolved::{Auth, Endpoint, Tls};
 
 /// Largest answer that is accepted. Milvus sends up to 256 MiB since 2.4; vecferry asks for far less at a time.
 const MAX_ANSWER: usize = 256 << 20;
-/// How long calls that may be repeated are repeated before the error is final: longer than a server takes to start again.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A stub with credentials in every request.
 pub type Stub = MilvusServiceClient<InterceptedService<Channel, Credentials>>;
@@ -42,6 +40,13 @@ impl Interceptor for Credentials {
 pub struct Client {
     stub: Stub,
     uri: String,
+    /// How long a request is repeated after its first transient error.
+    retry: Duration,
+    /// Rows that are asked for, in requests.
+    reads: Arc<Pressure>,
+    /// Rows that are sent, in bytes.
+    writes: Arc<Pressure>,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 impl fmt::Debug for Client {
@@ -53,13 +58,8 @@ impl fmt::Debug for Client {
 impl Client {
     /// Opens a connection. Secrets and certificates are read here.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self> {
-        let failed = |kind, message: String| ClusterError {
-            kind,
-            uri: endpoint.uri.clone(),
-            action: format!("connect to `{}`", endpoint.name),
-            message,
-            code: None,
-        };
+        let action = format!("connect to `{}`", endpoint.name);
+        let failed = |kind, message: String| ClusterError::new(kind, &endpoint.uri, &action, message);
         let credentials = credentials(&endpoint.auth).await.map_err(|message| failed(ErrorKind::Config, message))?;
         let mut channel = TonicEndpoint::from_shared(endpoint.uri.clone())
             .map_err(|error| failed(ErrorKind::Config, error.to_string()))?
@@ -84,7 +84,24 @@ impl Client {
         let stub = MilvusServiceClient::with_interceptor(channel, Credentials(credentials))
             .max_decoding_message_size(MAX_ANSWER)
             .max_encoding_message_size(MAX_ANSWER);
-        Ok(Self { stub, uri: endpoint.uri.clone() })
+        Ok(Self {
+            stub,
+            uri: endpoint.uri.clone(),
+            retry: endpoint.retry_timeout,
+            reads: Arc::default(),
+            writes: Arc::default(),
+            watch: None,
+        })
+    }
+
+    /// The same connection, whose repeated requests are told to `watch`.
+    pub fn watched(&self, watch: Arc<dyn Watch>) -> Self {
+        Self { watch: Some(watch), ..self.clone() }
+    }
+
+    /// How long a request is repeated.
+    pub fn patience(&self) -> Patience {
+        Patience::new(self.retry)
     }
 
     /// The stub; cloning it is cheap, all clones share the connection.
@@ -94,7 +111,7 @@ impl Client {
 
     /// An error of this server that no status of its own describes.
     pub fn error(&self, kind: ErrorKind, action: &str, message: impl Into<String>) -> ClusterError {
-        ClusterError { kind, uri: self.uri.clone(), action: action.to_owned(), message: message.into(), code: None }
+        ClusterError::new(kind, &self.uri, action, message)
     }
 
     /// Sends one request, once. `call` sends it, and the status inside its answer is checked by `status_of`.
@@ -127,22 +144,71 @@ impl Client {
         self.patiently(|| self.once(action, call(self.stub(), request.clone()), status_of)).await
     }
 
+    /// The same for a request for rows, held back where the server says that it gets too many.
+    pub async fn ask_for_rows<Q, R, F>(
+        &self,
+        action: &str,
+        request: Q,
+        call: impl Fn(Stub, Q) -> F,
+        status_of: fn(&R) -> Option<&milvus::proto::common::Status>,
+    ) -> Result<R>
+    where
+        Q: Clone,
+        F: Future<Output = std::result::Result<tonic::Response<R>, tonic::Status>>,
+    {
+        self.patiently(|| {
+            let call = call(self.stub(), request.clone());
+            self.held_back(&self.reads, 1.0, self.once(action, call, status_of))
+        })
+        .await
+    }
+
+    /// Sends rows, once, held back where the server says that it gets too much. `bytes` is the size of the request.
+    pub async fn send_rows<R, F>(
+        &self,
+        action: &str,
+        bytes: usize,
+        call: F,
+        status_of: fn(&R) -> Option<&milvus::proto::common::Status>,
+    ) -> Result<R>
+    where
+        F: Future<Output = std::result::Result<tonic::Response<R>, tonic::Status>>,
+    {
+        self.held_back(&self.writes, bytes as f64, self.once(action, call, status_of)).await
+    }
+
+    async fn held_back<T>(&self, pressure: &Pressure, cost: f64, call: impl Future<Output = Result<T>>) -> Result<T> {
+        pressure.enter(cost).await;
+        let result = call.await;
+        match &result {
+            Ok(_) => pressure.accepted(cost),
+            Err(error) if error.kind == ErrorKind::RateLimited => {
+                pressure.refused(error);
+                tracing::info!(%error, rate = ?pressure.rate(), "the server sets a limit");
+            }
+            Err(_) => {}
+        }
+        result
+    }
+
     /// Repeats a call that changes nothing, or changes nothing the second time, while its error is transient.
-    async fn patiently<T, F>(&self, call: impl FnMut() -> F) -> Result<T>
+    pub async fn patiently<T, F>(&self, call: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
-        call.retry(
-            ExponentialBuilder::default()
-                .with_jitter()
-                .with_min_delay(Duration::from_millis(100))
-                .with_max_delay(Duration::from_secs(5))
-                .with_total_delay(Some(PATIENCE))
-                .without_max_times(),
-        )
-        .when(ClusterError::is_transient)
-        .notify(|error, delay| tracing::info!(%error, ?delay, "repeating a request"))
-        .await
+        let mut patience = self.patience();
+        loop {
+            let error = match call().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let (pause, error) = patience.after(error)?;
+            tracing::info!(%error, ?pause, "repeating a request");
+            if let Some(watch) = &self.watch {
+                watch.repeating(&error);
+            }
+            tokio::time::sleep(pause).await;
+        }
     }
 }
 

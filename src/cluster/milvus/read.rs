@@ -3,23 +3,24 @@
 //! Queries say exactly how fresh they must be: `Customized` consistency with a timestamp that the server gave out. With
 //! `Session`, `Bounded` or `Eventually` Milvus 2.3.5 misses the last writes, and `Strong` costs 0.2 s a call.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use milvus::proto::common::{ConsistencyLevel, LoadState as WireLoadState};
 use milvus::proto::milvus::{
-    AllocTimestampRequest, DescribeCollectionRequest, DescribeIndexRequest, GetCollectionStatisticsRequest,
-    GetLoadStateRequest, GetVersionRequest, ListAliasesRequest, ListDatabasesRequest, LoadCollectionRequest,
-    QueryRequest, QueryResults, ReleaseCollectionRequest, ReleasePartitionsRequest, ShowCollectionsRequest,
-    ShowPartitionsRequest,
+    AllocTimestampRequest, DescribeCollectionRequest, DescribeCollectionResponse, DescribeIndexRequest,
+    GetCollectionStatisticsRequest, GetLoadStateRequest, GetVersionRequest, ListAliasesRequest, ListDatabasesRequest,
+    LoadCollectionRequest, QueryRequest, QueryResults, ReleaseCollectionRequest, ReleasePartitionsRequest,
+    ShowCollectionsRequest, ShowPartitionsRequest,
 };
 use milvus::proto::schema::{field_data, scalar_field};
 
 use super::capabilities::{self, Version};
 use super::client::{Client, Stub};
 use super::{Milvus, decode, describe, expression};
-use crate::cluster::{ErrorKind, Moment, ReadSide, Result, Scan};
+use crate::cluster::{ErrorKind, Fitting, Moment, ReadSide, Result, Scan, Watch};
 use crate::collection::{
     Capabilities, DYNAMIC_FIELD, DataType, Field, Index, Key, KeyRange, LiveCollection, LoadState, RowBatch,
 };
@@ -44,6 +45,11 @@ impl Milvus {
             .await?;
         let version = Version::parse(&answer.version);
         Ok(Self { client, capabilities: capabilities::of(version), version })
+    }
+
+    /// The same connection, whose repeated requests are told to `watch`.
+    pub(super) fn told_to(&self, watch: Arc<dyn Watch>) -> Self {
+        Self { client: self.client.watched(watch), capabilities: self.capabilities.clone(), version: self.version }
     }
 
     /// Whether this server may be asked for a snapshot.
@@ -73,7 +79,7 @@ impl Milvus {
             ..QueryRequest::default()
         };
         self.client
-            .ask(
+            .ask_for_rows(
                 &action,
                 request,
                 |mut stub, request| async move { stub.query(request).await },
@@ -209,6 +215,38 @@ impl Milvus {
         Ok(answer.partition_names)
     }
 
+    /// The server's own description, or none where there is no such collection.
+    pub(super) async fn description(
+        &self,
+        database: &str,
+        collection: &str,
+    ) -> Result<Option<DescribeCollectionResponse>> {
+        let action = format!("describe collection `{collection}`");
+        let request = DescribeCollectionRequest {
+            db_name: database.to_owned(),
+            collection_name: collection.to_owned(),
+            ..Default::default()
+        };
+        let answer = self
+            .client
+            .ask(
+                &action,
+                request,
+                |mut stub, request| async move { stub.describe_collection(request).await },
+                |answer| answer.status.as_ref(),
+            )
+            .await;
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            // 2.3.5 answers with the general code 1 where there is no such collection.
+            Err(error) if error.message.contains("can't find collection") || error.message.contains("not found") => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Aliases, for servers that do not name them in the description. One that cannot list them has none to tell of.
     async fn aliases(&self, database: &str, collection: &str) -> Vec<String> {
         let mut stub = self.client.stub();
@@ -227,6 +265,10 @@ impl Milvus {
 impl ReadSide for Milvus {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn watched(&self, watch: Arc<dyn Watch>) -> Arc<dyn ReadSide> {
+        Arc::new(self.told_to(watch))
     }
 
     async fn databases(&self) -> Result<Option<Vec<String>>> {
@@ -264,30 +306,7 @@ impl ReadSide for Milvus {
     }
 
     async fn describe(&self, database: &str, collection: &str) -> Result<Option<LiveCollection>> {
-        let action = format!("describe collection `{collection}`");
-        let request = DescribeCollectionRequest {
-            db_name: database.to_owned(),
-            collection_name: collection.to_owned(),
-            ..Default::default()
-        };
-        let answer = self
-            .client
-            .ask(
-                &action,
-                request,
-                |mut stub, request| async move { stub.describe_collection(request).await },
-                |answer| answer.status.as_ref(),
-            )
-            .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
-            // 2.3.5 answers with the general code 1 where there is no such collection.
-            Err(error) if error.message.contains("can't find collection") || error.message.contains("not found") => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
+        let Some(answer) = self.description(database, collection).await? else { return Ok(None) };
         let (schema, mark) = describe::read(&answer, self.version.lite);
         let name = answer
             .schema
@@ -342,6 +361,7 @@ impl ReadSide for Milvus {
                 within: None,
                 key: Field::new(DYNAMIC_FIELD, DataType::Int64),
                 moment: Moment::default(),
+                page: Arc::new(Fitting::new(1)),
             };
             let params = vec![
                 ("iterator", "True".to_owned()),

@@ -39,7 +39,7 @@ impl Milvus {
         };
         let answer = self
             .client
-            .ask(
+            .ask_for_rows(
                 &action,
                 request,
                 |mut stub, request| async move { stub.search(request).await },

@@ -1,10 +1,15 @@
 //! Turns what a server or the connection says into a [`ClusterError`] by its code. Texts differ between versions, so they
 //! are looked at only where a server has no code for the case.
 
+use std::time::Duration;
+
 use milvus::proto::common::Status;
 use tonic::Code;
 
 use crate::cluster::{ClusterError, ErrorKind};
+
+/// Longest time that a server may ask for before it is asked again.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// Codes of `pkg/util/merr/errors.go` in Milvus, with what can be done about them.
 fn kind_of_code(status: &Status) -> ErrorKind {
@@ -59,13 +64,32 @@ pub fn check(uri: &str, action: &str, status: Option<&Status>) -> Result<(), Clu
             _ => ErrorKind::Refused,
         }
     };
-    Err(ClusterError {
-        kind,
-        uri: uri.to_owned(),
-        action: action.to_owned(),
-        message: first_line(without_trace(&status.reason)),
-        code: Some(if status.code != 0 { status.code } else { status.error_code }),
-    })
+    let mut error = ClusterError::new(kind, uri, action, first_line(without_trace(&status.reason)));
+    error.code = Some(if status.code != 0 { status.code } else { status.error_code });
+    if kind == ErrorKind::RateLimited {
+        error.rate = named_rate(&status.reason);
+    }
+    Err(error)
+}
+
+/// The rate in `rate limit exceeded[rate=1.048576e+06]`: bytes a second for writes, requests a second for all else. A server
+/// that lets nothing pass for now names 0, which says nothing about later.
+fn named_rate(reason: &str) -> Option<f32> {
+    let (_, behind) = reason.split_once("rate=")?;
+    let number =
+        behind.split(|character: char| !(character.is_ascii_alphanumeric() || ".+-".contains(character))).next()?;
+    number.parse().ok().filter(|rate: &f32| rate.is_finite() && *rate > 0.0)
+}
+
+/// When to come back, as gRPC servers and the gateways before them say it, in milliseconds or in seconds.
+fn retry_after(status: &tonic::Status) -> Option<Duration> {
+    let number = |name: &str| status.metadata().get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let said = number("grpc-retry-pushback-ms")
+        .map(Duration::from_millis)
+        .or_else(|| number("retry-after-ms").map(Duration::from_millis))
+        .or_else(|| number("retry-after").map(Duration::from_secs))?;
+    // Whoever says "tomorrow" is asked again earlier.
+    Some(said.min(LONGEST_WAIT))
 }
 
 /// An error for a call that failed below the protocol.
@@ -99,7 +123,7 @@ pub fn transport(uri: &str, action: &str, status: &tonic::Status) -> ClusterErro
             message
         }
     };
-    ClusterError { kind, uri: uri.to_owned(), action: action.to_owned(), message, code: None }
+    ClusterError { retry_after: retry_after(status), ..ClusterError::new(kind, uri, action, message) }
 }
 
 fn is_connect_error(status: &tonic::Status) -> bool {
@@ -151,6 +175,26 @@ fn first_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_says_about_its_limit_is_understood() {
+        let reason = "request is rejected by grpc RateLimiter middleware, please retry later: rate limit exceeded[rate=1.048576e+06]";
+        let status = Status { code: 8, reason: reason.to_owned(), ..Status::default() };
+        let error = check("http://here:1", "insert", Some(&status)).unwrap_err();
+        assert_eq!((error.kind, error.rate), (ErrorKind::RateLimited, Some(1_048_576.0)));
+        assert!(!error.leaves_open());
+        for nothing in ["rate=0", "rate=", "rate=NaN", "rate=x", "no word of it"] {
+            assert_eq!(named_rate(nothing), None, "{nothing}");
+        }
+        let mut status = tonic::Status::resource_exhausted("slow down");
+        status.metadata_mut().insert("retry-after", "7".parse().unwrap());
+        let error = transport("http://here:1", "insert", &status);
+        assert_eq!((error.kind, error.retry_after), (ErrorKind::RateLimited, Some(Duration::from_secs(7))));
+        status.metadata_mut().insert("grpc-retry-pushback-ms", "250".parse().unwrap());
+        assert_eq!(transport("u", "a", &status).retry_after, Some(Duration::from_millis(250)));
+        status.metadata_mut().insert("grpc-retry-pushback-ms", "999999999".parse().unwrap());
+        assert_eq!(transport("u", "a", &status).retry_after, Some(LONGEST_WAIT));
+    }
 
     #[test]
     fn a_server_that_looks_for_its_nodes_is_given_time_and_quoted_without_its_calls() {

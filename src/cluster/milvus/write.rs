@@ -3,6 +3,7 @@
 //! Rows are sent once and never again from here: an insert whose answer is lost may have landed, wholly or in part (rows of
 //! one request go to several channels), and inserting it again would double them. `run` decides what happens then.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -14,8 +15,11 @@ use milvus::proto::milvus::{
 };
 use prost::Message;
 
+use super::client::Stub;
 use super::{Milvus, describe, encode, expression};
-use crate::cluster::{Destination, ErrorKind, NewCollection, ReadSide, Result, Scan, WriteSide};
+use crate::cluster::{
+    Destination, ErrorKind, Identity, NewCollection, Patience, ReadSide, Result, Scan, Watch, WriteSide,
+};
 use crate::collection::{Field, Index, Key, RowBatch};
 
 /// How often a server is asked how far it is.
@@ -46,6 +50,20 @@ fn row_count(rows: &RowBatch) -> u32 {
 
 #[async_trait]
 impl WriteSide for Milvus {
+    fn watched_writing(&self, watch: Arc<dyn Watch>) -> Arc<dyn WriteSide> {
+        Arc::new(self.told_to(watch))
+    }
+
+    fn patience(&self) -> Patience {
+        self.client.patience()
+    }
+
+    async fn identity(&self, database: &str, collection: &str) -> Result<Option<Identity>> {
+        let answer = self.description(database, collection).await?;
+        Ok(answer
+            .map(|answer| Identity { id: answer.collection_id, mark: describe::read(&answer, self.version.lite).1 }))
+    }
+
     async fn create_database(&self, database: &str) -> Result<()> {
         let known = self.databases().await?;
         if known.as_ref().is_some_and(|names| names.iter().any(|name| name == database)) {
@@ -53,8 +71,8 @@ impl WriteSide for Milvus {
         }
         let action = format!("create database `{database}`");
         let request = CreateDatabaseRequest { db_name: database.to_owned(), ..Default::default() };
-        let mut stub = self.client.stub();
-        match self.client.once(&action, stub.create_database(request), |answer| Some(answer)).await {
+        let call = |mut stub: Stub, request| async move { stub.create_database(request).await };
+        match self.client.ask(&action, request, call, |answer| Some(answer)).await {
             Ok(_) => Ok(()),
             // Who may not list databases may not make one either; whether it is there shows with the first collection.
             Err(_) if known.is_none() => Ok(()),
@@ -108,25 +126,29 @@ impl WriteSide for Milvus {
 
     async fn create_partition(&self, database: &str, collection: &str, partition: &str) -> Result<()> {
         let action = format!("create partition `{partition}` of collection `{collection}`");
-        let has = HasPartitionRequest {
-            db_name: database.to_owned(),
-            collection_name: collection.to_owned(),
-            partition_name: partition.to_owned(),
-            ..Default::default()
-        };
-        let mut stub = self.client.stub();
-        let answer = self.client.once(&action, stub.has_partition(has), |answer| answer.status.as_ref()).await?;
-        if answer.value {
-            return Ok(());
-        }
-        let request = CreatePartitionRequest {
-            db_name: database.to_owned(),
-            collection_name: collection.to_owned(),
-            partition_name: partition.to_owned(),
-            ..Default::default()
-        };
-        self.client.once(&action, stub.create_partition(request), |answer| Some(answer)).await?;
-        Ok(())
+        // Looked at again before each try: one that was made although its answer was lost is there.
+        self.client
+            .patiently(|| async {
+                let has = HasPartitionRequest {
+                    db_name: database.to_owned(),
+                    collection_name: collection.to_owned(),
+                    partition_name: partition.to_owned(),
+                    ..Default::default()
+                };
+                let mut stub = self.client.stub();
+                let there = self.client.once(&action, stub.has_partition(has), |answer| answer.status.as_ref());
+                if there.await?.value {
+                    return Ok(());
+                }
+                let request = CreatePartitionRequest {
+                    db_name: database.to_owned(),
+                    collection_name: collection.to_owned(),
+                    partition_name: partition.to_owned(),
+                    ..Default::default()
+                };
+                self.client.once(&action, stub.create_partition(request), |answer| Some(answer)).await.map(|_| ())
+            })
+            .await
     }
 
     async fn insert(&self, to: &Destination, rows: &RowBatch) -> Result<()> {
@@ -139,8 +161,9 @@ impl WriteSide for Milvus {
             num_rows: row_count(rows),
             ..Default::default()
         };
-        let mut stub = self.client.stub();
-        let answer = self.client.once(&action, stub.insert(request), |answer| answer.status.as_ref()).await?;
+        let (mut stub, bytes) = (self.client.stub(), request.encoded_len());
+        let sending = self.client.send_rows(&action, bytes, stub.insert(request), |answer| answer.status.as_ref());
+        let answer = sending.await?;
         self.acknowledged(&action, rows.rows(), answer.insert_cnt, &answer)
     }
 
@@ -154,8 +177,9 @@ impl WriteSide for Milvus {
             num_rows: row_count(rows),
             ..Default::default()
         };
-        let mut stub = self.client.stub();
-        let answer = self.client.once(&action, stub.upsert(request), |answer| answer.status.as_ref()).await?;
+        let (mut stub, bytes) = (self.client.stub(), request.encoded_len());
+        let sending = self.client.send_rows(&action, bytes, stub.upsert(request), |answer| answer.status.as_ref());
+        let answer = sending.await?;
         self.acknowledged(&action, rows.rows(), answer.upsert_cnt, &answer)
     }
 
@@ -294,9 +318,17 @@ impl WriteSide for Milvus {
             index_name: index.name.clone(),
             ..Default::default()
         };
-        let mut stub = self.client.stub();
-        self.client.once(&action, stub.drop_index(request), |answer| Some(answer)).await?;
-        Ok(())
+        let call = |mut stub: Stub, request| async move { stub.drop_index(request).await };
+        match self.client.ask(&action, request, call, |answer| Some(answer)).await {
+            Ok(_) => Ok(()),
+            // Dropped by an earlier try whose answer was lost.
+            Err(_)
+                if !self.indexes(database, collection).await?.iter().any(|found| found.field_name == index.field) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn set_properties(&self, database: &str, collection: &str, properties: &[(String, String)]) -> Result<()> {
