@@ -6,9 +6,11 @@
 mod drift;
 mod duplicates;
 mod examples;
+mod fenced;
 mod first_copy;
 mod house;
 mod kills;
+mod limits;
 mod locks;
 mod lost_answers;
 mod many;
@@ -26,4 +28,5 @@ mod support;
 mod tls;
 mod types;
 mod validate;
+mod written_source;
 mod wrong_mappings;

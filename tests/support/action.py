@@ -13,6 +13,7 @@ A key is given as JSON: `7`, or `"text"`. Every answer is one JSON value.
     upsert KEY FIELD=JSON...  change fields of one row; dynamic keys too
     duplicate KEY             insert the row once more, as a plain insert that no server refuses
     copy KEY NEW              insert the row under another key
+    meddle CHANGED REMOVED COPIED NEW   all three at once: change `title` of a row, remove one, copy one under a new key
     delete KEY | drop | load | release | flush
     alias NAME | create-partition NAME | property NAME=VALUE | create-database | drop-database | databases
     nearest FIELD N LIMIT     keys of the rows nearest to each of the first N rows' vectors, by their distance
@@ -128,6 +129,13 @@ def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
             with cluster.loaded(client, name):
                 changed = {cluster.key_of(client, name)[0]: json.loads(arguments[1])}
                 client.insert(name, [writable(client, name, existing(client, name, key)) | changed])
+        case "meddle":
+            with cluster.loaded(client, name):
+                changed, removed, copied, new = map(json.loads, arguments)
+                client.upsert(name, [writable(client, name, existing(client, name, changed)) | {"title": "meddled with"}])
+                client.delete(name, ids=[removed])
+                field = cluster.key_of(client, name)[0]
+                client.insert(name, [writable(client, name, existing(client, name, copied)) | {field: new}])
         case "delete":
             with cluster.loaded(client, name):
                 existing(client, name, key)
