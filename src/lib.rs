@@ -3,6 +3,7 @@
 pub mod cli;
 mod cluster;
 mod collection;
+mod crash_point;
 mod diagnostic;
 mod diff;
 mod flow;

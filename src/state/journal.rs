@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::StateError;
 use super::job::{FORMAT, Header, Job, Record};
+use crate::crash_point;
 
 /// Longest line that is read. A list of a million splits takes about 100 MB.
 const MAX_LINE: usize = 512 << 20;
@@ -37,6 +38,7 @@ impl Journal {
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
+        crash_point::reached("journal begun");
         Ok(Self { file, path: path.to_owned(), job: Job::new(header), broken: false })
     }
 
@@ -62,6 +64,7 @@ impl Journal {
     pub fn append(&mut self, record: &Record) -> Result<(), StateError> {
         self.note(record)?;
         self.file.sync_data().inspect_err(|_| self.broken = true)?;
+        crash_point::reached("record");
         Ok(())
     }
 

@@ -24,6 +24,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::crash_point;
+
 pub use job::{FORMAT, Header, Job, Outcome, Progress, Record, Split, Tally};
 pub use journal::Journal;
 pub use lock::{Lock, Owner};
@@ -150,6 +152,7 @@ impl Store {
         if path.exists() {
             let old = path.with_extension(format!("{}.old", jiff::Timestamp::now().as_millisecond()));
             fs_err::rename(&path, old)?;
+            crash_point::reached("old journal put aside");
         }
         Journal::create(&path, header)
     }

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::StateError;
 use crate::collection::Key;
+use crate::crash_point;
 
 /// A row that does not fit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -70,6 +71,7 @@ impl Quarantine {
         file.as_file().sync_all()?;
         file.persist(&path).map_err(|error| error.error)?;
         fs::File::open(&self.folder)?.sync_all()?;
+        crash_point::reached("quarantine");
         Ok(())
     }
 }

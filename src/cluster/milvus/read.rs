@@ -24,6 +24,7 @@ use crate::cluster::{ErrorKind, Fitting, Moment, ReadSide, Result, Scan, Watch};
 use crate::collection::{
     Capabilities, DYNAMIC_FIELD, DataType, Field, Index, Key, KeyRange, LiveCollection, LoadState, RowBatch,
 };
+use crate::crash_point;
 use crate::plan::resolved::Endpoint;
 
 /// Most rows that a query with a limit may ask for.
@@ -462,6 +463,7 @@ impl ReadSide for Milvus {
                 |answer| Some(answer),
             )
             .await?;
+        crash_point::reached("load");
         let started = Instant::now();
         while self.load_state(database, collection, Vec::new()).await? != LoadState::Loaded {
             if started.elapsed() > LOAD_PATIENCE {
@@ -493,6 +495,7 @@ impl ReadSide for Milvus {
             let call = |mut stub: Stub, request| async move { stub.release_partitions(request).await };
             self.client.ask(&action, request, call, |answer| Some(answer)).await?;
         }
+        crash_point::reached("release");
         Ok(())
     }
 }

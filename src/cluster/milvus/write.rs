@@ -21,6 +21,7 @@ use crate::cluster::{
     Destination, ErrorKind, Identity, NewCollection, Patience, ReadSide, Result, Scan, Watch, WriteSide,
 };
 use crate::collection::{Field, Index, Key, RowBatch};
+use crate::crash_point;
 
 /// How often a server is asked how far it is.
 const POLL: Duration = Duration::from_millis(150);
@@ -73,7 +74,10 @@ impl WriteSide for Milvus {
         let request = CreateDatabaseRequest { db_name: database.to_owned(), ..Default::default() };
         let call = |mut stub: Stub, request| async move { stub.create_database(request).await };
         match self.client.ask(&action, request, call, |answer| Some(answer)).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                crash_point::reached("create_database");
+                Ok(())
+            }
             // Who may not list databases may not make one either; whether it is there shows with the first collection.
             Err(_) if known.is_none() => Ok(()),
             // Another collection's task may have made it a moment ago.
@@ -98,6 +102,7 @@ impl WriteSide for Milvus {
         let action = format!("create collection `{}`", collection.name);
         let mut stub = self.client.stub();
         self.client.once(&action, stub.create_collection(request), |answer| Some(answer)).await?;
+        crash_point::reached("create_collection");
         Ok(())
     }
 
@@ -118,10 +123,11 @@ impl WriteSide for Milvus {
             )
             .await;
         match dropped {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(()),
+            dropped => dropped?,
+        };
+        crash_point::reached("drop_collection");
+        Ok(())
     }
 
     async fn create_partition(&self, database: &str, collection: &str, partition: &str) -> Result<()> {
@@ -146,7 +152,9 @@ impl WriteSide for Milvus {
                     partition_name: partition.to_owned(),
                     ..Default::default()
                 };
-                self.client.once(&action, stub.create_partition(request), |answer| Some(answer)).await.map(|_| ())
+                self.client.once(&action, stub.create_partition(request), |answer| Some(answer)).await?;
+                crash_point::reached("create_partition");
+                Ok(())
             })
             .await
     }
@@ -164,6 +172,7 @@ impl WriteSide for Milvus {
         let (mut stub, bytes) = (self.client.stub(), request.encoded_len());
         let sending = self.client.send_rows(&action, bytes, stub.insert(request), |answer| answer.status.as_ref());
         let answer = sending.await?;
+        crash_point::reached("insert");
         self.acknowledged(&action, rows.rows(), answer.insert_cnt, &answer)
     }
 
@@ -180,6 +189,7 @@ impl WriteSide for Milvus {
         let (mut stub, bytes) = (self.client.stub(), request.encoded_len());
         let sending = self.client.send_rows(&action, bytes, stub.upsert(request), |answer| answer.status.as_ref());
         let answer = sending.await?;
+        crash_point::reached("upsert");
         self.acknowledged(&action, rows.rows(), answer.upsert_cnt, &answer)
     }
 
@@ -201,6 +211,7 @@ impl WriteSide for Milvus {
                 |answer| answer.status.as_ref(),
             )
             .await?;
+        crash_point::reached("delete");
         Ok(())
     }
 
@@ -220,6 +231,7 @@ impl WriteSide for Milvus {
                 |answer| answer.status.as_ref(),
             )
             .await?;
+        crash_point::reached("flush");
         let segments = answer.coll_seg_i_ds.get(collection).map(|segments| segments.data.clone()).unwrap_or_default();
         if self.version.lite || segments.is_empty() {
             return Ok(());
@@ -272,6 +284,7 @@ impl WriteSide for Milvus {
                 |answer| Some(answer),
             )
             .await?;
+        crash_point::reached("create_index");
         Ok(())
     }
 
@@ -318,6 +331,7 @@ impl WriteSide for Milvus {
             index_name: index.name.clone(),
             ..Default::default()
         };
+<<<<<<< HEAD
         let call = |mut stub: Stub, request| async move { stub.drop_index(request).await };
         match self.client.ask(&action, request, call, |answer| Some(answer)).await {
             Ok(_) => Ok(()),
@@ -329,6 +343,12 @@ impl WriteSide for Milvus {
             }
             Err(error) => Err(error),
         }
+=======
+        let mut stub = self.client.stub();
+        self.client.once(&action, stub.drop_index(request), |answer| Some(answer)).await?;
+        crash_point::reached("drop_index");
+        Ok(())
+>>>>>>> b3107e1 (Let a test end the process after any step that lasts)
     }
 
     async fn set_properties(&self, database: &str, collection: &str, properties: &[(String, String)]) -> Result<()> {
@@ -347,11 +367,14 @@ impl WriteSide for Milvus {
                 |answer| Some(answer),
             )
             .await?;
+        crash_point::reached("set_properties");
         Ok(())
     }
 
     async fn point_alias(&self, database: &str, alias: &str, collection: &str) -> Result<()> {
-        self.switch_alias(database, alias, collection).await
+        self.switch_alias(database, alias, collection).await?;
+        crash_point::reached("point_alias");
+        Ok(())
     }
 
     async fn finds_text(&self, at: &Scan, field: &str, key: &Key, text: &str) -> Result<bool> {
