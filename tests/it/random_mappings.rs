@@ -13,8 +13,6 @@ mod said;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -25,8 +23,8 @@ use entries::{Entry, entry};
 use said::{Dice, dice};
 
 use crate::runs::{Run, Seeded};
-use crate::servers::{Server, lite_source, lite_target, python, root, source, target};
-use crate::support::{Workspace, act, database, place};
+use crate::servers::{Server, lite_source, lite_target, source, target};
+use crate::support::{Workspace, act, database, fill_spec, place};
 
 /// Collections of one plan. They share the seconds that servers take to index and to load.
 const COLLECTIONS: usize = 6;
@@ -117,20 +115,6 @@ fn check(servers: [&Server; 2], lite: [bool; 2]) {
     }
 }
 
-fn fill(server: &Server, database: &str, specs: &Value) {
-    let mut script = Command::new(python())
-        .arg(root().join("tests/support/fill_spec.py"))
-        .args([server.uri(), "--db", database])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the script runs");
-    script.stdin.take().expect("stdin is piped").write_all(specs.to_string().as_bytes()).expect("the script reads");
-    let output = script.wait_with_output().expect("the script ends");
-    assert!(output.status.success(), "fill_spec.py: {}", String::from_utf8_lossy(&output.stderr));
-}
-
 /// The one JSON document of a run that ended with one of these codes.
 #[track_caller]
 fn answer(run: &Run, codes: &[i32]) -> Value {
@@ -165,7 +149,7 @@ impl Route<'_> {
 
 fn moves(case: &Case, servers: [&Server; 2], lite: bool) {
     let route = Route { servers, database: database("random"), lite };
-    fill(servers[0], &route.database, &case.specs());
+    fill_spec(servers[0], &route.database, &case.specs());
     let work = Workspace::new();
     route.plan(&work, case, 0..case.parts.len());
 

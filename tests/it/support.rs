@@ -1,8 +1,9 @@
 //! What integration tests are written with: places on servers, the Python side (`tests/support`), and vecferry itself.
 
 use std::fmt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -63,6 +64,22 @@ pub fn fill(at: &Place, preset: &str, options: &[&str]) {
     let mut arguments = vec![at.uri.as_str(), "--db", &at.database, "--collection", &at.collection, "--preset", preset];
     arguments.extend(options);
     succeeded(&format!("fill {at}"), &script("fill.py", &arguments));
+}
+
+/// Makes and fills the collections that a specification describes; `fill_spec.py` says how it is written.
+#[track_caller]
+pub fn fill_spec(server: &Server, database: &str, specs: &Value) {
+    let mut script = Command::new(python())
+        .arg(root().join("tests/support/fill_spec.py"))
+        .args([server.uri(), "--db", database])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the script runs");
+    script.stdin.take().expect("stdin is piped").write_all(specs.to_string().as_bytes()).expect("the script reads");
+    let output = script.wait_with_output().expect("the script ends");
+    assert!(output.status.success(), "fill_spec.py: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The collection of thirty thousand rows on the shared source, filled once. Tests read it and change nothing.

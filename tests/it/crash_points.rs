@@ -1,0 +1,246 @@
+//! Every step of a run that lasts (a record on the disk, a write that the target acknowledged) is once the last one of its
+//! process; the same command then finishes the job with each row once. The places are those of `src/crash_point.rs`. Shown on
+//! Milvus 2.3.5, which keeps every row that is inserted; milvus-lite overwrites, and would hide a double.
+
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::servers::{python, root, source, target};
+use crate::support::{Place, Workspace, database, fill_spec, place};
+
+/// Rows of the source.
+const ROWS: i64 = 1_200;
+/// Partitions beside the default one. Each is a split.
+const PARTITIONS: [&str; 4] = ["p1", "p2", "p3", "p4"];
+/// Runs that are killed at once: most of their time is waiting for the server.
+const AT_ONCE: usize = 6;
+
+const APPLY: [&str; 3] = ["apply", "--auto-approve", "plan.yaml"];
+/// How `apply` ends where rows are in quarantine and all others arrived.
+const INCOMPLETE: i32 = 3;
+
+/// Every fortieth row does not fit, in one partition and not in the others.
+fn fits(id: i64) -> bool {
+    id % 40 != 1
+}
+
+/// Keys of the rows that the run of the workspace's journal put into quarantine.
+fn quarantined(work: &Workspace) -> Vec<i64> {
+    let run = work.journal()[0]["run"].as_str().unwrap().to_owned();
+    let files = work.state_files().into_iter();
+    let of_run = files.filter(|(path, _)| path.parent().is_some_and(|folder| folder.ends_with(&run)));
+    let lines =
+        of_run.flat_map(|(_, bytes)| String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect::<Vec<_>>());
+    let mut keys: Vec<i64> =
+        lines.map(|line| serde_json::from_str::<Value>(&line).unwrap()["key"].as_i64().unwrap()).collect();
+    keys.sort_unstable();
+    keys
+}
+
+fn row(id: i64, title: &str) -> Value {
+    let size = if fits(id) { "fits" } else { "far too long for the target" };
+    let mut row = json!({"id": id, "title": title, "size": size, "vector": [id as f32, 0.5, -1.0, 0.0], "loose": id});
+    if let Some(partition) = PARTITIONS.get((id % 5) as usize) {
+        row["#partition"] = json!(partition);
+    }
+    row
+}
+
+/// A collection of the source's shape, by its name and rows.
+fn spec(name: &str, title: &str, rows: Vec<Value>) -> Value {
+    json!({
+        "name": name, "dynamic": true, "partitions": PARTITIONS, "rows": rows,
+        "index": {"index_type": "FLAT", "metric_type": "L2"},
+        "fields": [
+            {"name": "id", "type": "int64", "primary": true},
+            {"name": title, "type": "varchar", "max_length": 64},
+            {"name": "size", "type": "varchar", "max_length": 64},
+            {"name": "vector", "type": "float_vector", "dim": 4},
+        ],
+    })
+}
+
+/// What a plan says beside the names, and what stands on the target before.
+struct Case {
+    topic: &'static str,
+    settings: &'static str,
+    /// Field of the target that keeps the source's keys, where the server makes new ones.
+    known_by: Option<&'static str>,
+    /// The rows of a collection that is on the target before.
+    before: Option<fn() -> Vec<Value>>,
+}
+
+/// A target where a run lies ahead of `apply`: rows that are right, rows that differ, rows that stand there twice, and rows
+/// that only the target has; most are missing.
+fn half_right() -> Vec<Value> {
+    let mut rows = Vec::new();
+    for id in (0..ROWS).filter(|id| id % 3 == 0 && fits(*id)) {
+        let mut found = row(id, "");
+        found["heading"] = json!(if id % 9 == 0 { "another".to_owned() } else { format!("row {id}") });
+        found.as_object_mut().unwrap().remove("title");
+        rows.push(found.clone());
+        if id % 7 == 0 {
+            rows.push(found);
+        }
+    }
+    rows.extend((ROWS..ROWS + 20).map(|id| {
+        let mut extra = row(id, "");
+        (extra["heading"], extra["size"]) = (json!("only here"), json!("fits"));
+        extra.as_object_mut().unwrap().remove("title");
+        extra
+    }));
+    rows
+}
+
+/// Where nobody cares what is lost.
+fn a_stranger() -> Vec<Value> {
+    half_right().split_off(300)
+}
+
+impl Case {
+    fn workspace(&self, from: &Place, to: &str, name: &str) -> Workspace {
+        let work = Workspace::new();
+        let collections = format!(
+            "- source: {}\n  target: {name}\n  aliases: [live_{name}]\n  fields:\n    heading: {{from: title}}\n    \
+             size: {{max_length: 8, on_misfit: quarantine}}\n  {}",
+            from.collection, self.settings
+        );
+        // One split after the other, so that the steps come in the same order each time.
+        work.plan_with((source(), &from.database), (target(), to), &collections, "limits: {concurrency: 1}");
+        work
+    }
+
+    fn holds(&self) {
+        let (from, to) = (place(source(), &database(self.topic), "rows"), database(self.topic));
+        let rows = (0..ROWS).map(|id| row(id, &format!("row {id}"))).collect();
+        fill_spec(source(), &from.database, &json!([spec(&from.collection, "title", rows)]));
+        let prepare = |names: &[String]| {
+            if let Some(rows) = self.before {
+                let specs: Vec<Value> = names.iter().map(|name| spec(name, "heading", rows())).collect();
+                fill_spec(target(), &to, &json!(specs));
+            }
+        };
+        let steps = {
+            let name = "whole".to_owned();
+            prepare(std::slice::from_ref(&name));
+            let work = self.workspace(&from, &to, &name);
+            let log = work.path().join("steps");
+            let run = work.start_with(&APPLY, &[("VECFERRY_CRASH_LOG", log.to_str().unwrap())]);
+            run.wait().ended(INCOMPLETE);
+            timing(&work);
+            std::fs::read_to_string(log)
+                .unwrap()
+                .lines()
+                .map(str::to_owned)
+                .filter(|step| step != "create_database")
+                .collect::<Vec<_>>()
+        };
+        println!("{}: {} steps: {}", self.topic, steps.len(), steps.join(", "));
+        let names: Vec<String> = (1..=steps.len()).map(|step| format!("dies_{step}")).collect();
+        prepare(&names);
+        let (next, wrong) = (AtomicUsize::new(1), Mutex::new(Vec::new()));
+        std::thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(|| {
+                    loop {
+                        let step = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(name) = names.get(step - 1) else { break };
+                        if let Err(what) = self.dies_at(step, &self.workspace(&from, &to, name)) {
+                            let after = &steps[step - 1];
+                            wrong.lock().unwrap().push(format!("killed after step {step} ({after}): {what}"));
+                        }
+                    }
+                });
+            }
+        });
+        let wrong = wrong.into_inner().unwrap();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        let all: Vec<&str> = names.iter().map(String::as_str).chain(["whole"]).collect();
+        self.assert_arrived(&from, &to, &all);
+        for step in ["journal begun", "record", "quarantine", "insert", "flush", "point_alias", "set_properties"] {
+            let wanted = if self.topic.contains("converge") && step == "insert" { "upsert" } else { step };
+            assert!(steps.iter().any(|found| found == wanted), "{wanted} is no step of {steps:?}");
+        }
+    }
+
+    /// Dies after a step and is run again.
+    fn dies_at(&self, step: usize, work: &Workspace) -> Result<(), String> {
+        let number = step.to_string();
+        let killed = work.start_with(&APPLY, &[("VECFERRY_CRASH_AT", &number)]).wait();
+        if killed.code.is_some() {
+            return Err(format!("it did not die: {killed:?}"));
+        }
+        for (command, code) in [(&APPLY[..], INCOMPLETE), (&["plan", "--detailed-exitcode", "plan.yaml"], 0)] {
+            let run = work.run(command);
+            if run.code != Some(code) {
+                return Err(format!("{command:?} after it: {run:?}"));
+            }
+        }
+        timing(work);
+        let kept = quarantined(work);
+        if kept != (0..ROWS).filter(|id| !fits(*id)).collect::<Vec<_>>() {
+            return Err(format!("in quarantine are {kept:?}"));
+        }
+        Ok(())
+    }
+
+    /// By the independent reader: the rows that fit, each once, field by field.
+    #[track_caller]
+    fn assert_arrived(&self, from: &Place, to: &str, names: &[&str]) {
+        let mut script = Command::new(python());
+        script.arg(root().join("tests/support/compare_each.py"));
+        script.args([from.to_string(), format!("{}/{to}", target().uri())]).args(names);
+        script.args(["--where", "size == \"fits\"", "--rename", "title=heading"]);
+        if let Some(field) = self.known_by {
+            script.args(["--known-by", field]);
+        }
+        let output = script.output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{out}{err}");
+    }
+}
+
+#[test]
+fn a_copy_survives_death_after_each_of_its_steps() {
+    Case { topic: "die_filling", settings: "indexes: none", known_by: None, before: None }.holds();
+}
+
+#[test]
+fn a_copy_with_keys_of_the_server_survives_death_after_each_of_its_steps() {
+    let settings = "indexes: none\n  primary_key: {auto_id: true, keep_as: old_id}";
+    Case { topic: "die_kept", settings, known_by: Some("old_id"), before: None }.holds();
+}
+
+#[test]
+fn a_plan_that_converges_survives_death_after_each_of_its_steps() {
+    let settings = "indexes: copy\n  on_existing: converge\n  prune: true";
+    Case { topic: "die_converge", settings, known_by: None, before: Some(half_right) }.holds();
+}
+
+#[test]
+fn a_plan_that_replaces_survives_death_after_each_of_its_steps() {
+    let settings = "indexes: copy\n  load: true\n  on_existing: replace";
+    Case { topic: "die_replace", settings, known_by: None, before: Some(a_stranger) }.holds();
+}
+
+fn timing(work: &Workspace) {
+    let mut last = None;
+    let mut text = String::new();
+    for record in work.journal() {
+        let Some(at) = record["at"].as_str() else { continue };
+        let at: jiff::Timestamp = at.parse().unwrap();
+        if let Some((what, before)) = last.replace((
+            format!("{} {}", record["type"].as_str().unwrap(), record["name"].as_str().unwrap_or_default()),
+            at,
+        )) {
+            let took = at.duration_since(before).as_secs_f64();
+            if took > 0.2 {
+                text.push_str(&format!("{what} {took:.1}; "));
+            }
+        }
+    }
+    println!("TIMING {text}");
+}
