@@ -32,6 +32,8 @@ mod prove;
 mod reader;
 mod retries;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod unique;
 mod whole;

@@ -331,10 +331,12 @@ impl WriteSide for Milvus {
             index_name: index.name.clone(),
             ..Default::default()
         };
-<<<<<<< HEAD
         let call = |mut stub: Stub, request| async move { stub.drop_index(request).await };
         match self.client.ask(&action, request, call, |answer| Some(answer)).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                crash_point::reached("drop_index");
+                Ok(())
+            }
             // Dropped by an earlier try whose answer was lost.
             Err(_)
                 if !self.indexes(database, collection).await?.iter().any(|found| found.field_name == index.field) =>
@@ -343,12 +345,6 @@ impl WriteSide for Milvus {
             }
             Err(error) => Err(error),
         }
-=======
-        let mut stub = self.client.stub();
-        self.client.once(&action, stub.drop_index(request), |answer| Some(answer)).await?;
-        crash_point::reached("drop_index");
-        Ok(())
->>>>>>> b3107e1 (Let a test end the process after any step that lasts)
     }
 
     async fn set_properties(&self, database: &str, collection: &str, properties: &[(String, String)]) -> Result<()> {
