@@ -3,7 +3,8 @@
 //! A range is a range of the *source's* keys. On most targets the primary key holds them, and the range is read by it. Where
 //! the server made new keys, or another field became the primary key, the range is read by the field that keeps the source's
 //! key: pages still turn by the primary key, which is the order that servers keep, and the range is a condition beside it.
-//! Such a read returns every copy of a row, so what is doubled there shows by itself.
+//! Such a read returns every copy of a row whose key the server made, so what is doubled there shows by itself; copies of one
+//! key show in the number of rows that the server counts.
 
 use std::collections::HashSet;
 
@@ -105,10 +106,10 @@ pub async fn read_target(
     let Some(identity) = known_otherwise(columns) else {
         return reader::read(read, scan, range, &columns.write).await;
     };
-    let (rows, _) = with_keys(read, scan, range, columns, &columns.write).await?;
+    let Known { batches, doubled, .. } = with_keys(read, scan, range, columns, &columns.write).await?;
     let mut seen = HashSet::new();
-    let mut found = RangeRows { batches: Vec::new(), distinct: 0, physical: 0 };
-    for batch in rows {
+    let mut found = RangeRows { batches: Vec::new(), distinct: 0, physical: doubled };
+    for batch in batches {
         let keep: Vec<bool> = batch.keys().map(|key| seen.insert(key)).collect();
         found.physical += batch.rows() as u64;
         let kept = if keep.iter().all(|keep| *keep) { batch } else { batch.filter(&keep.into())? };
@@ -127,20 +128,31 @@ pub fn beside_key(columns: &Columns, fields: &[Field]) -> Vec<Field> {
     all
 }
 
-/// Every copy of the rows of the target whose source keys lie in `range`, and their primary keys in the same order.
+/// Rows of the target that are known by another field than their primary key.
+struct Known {
+    /// The rows, each primary key once.
+    batches: Vec<RowBatch>,
+    /// Their primary keys, in the same order.
+    keys: Vec<Key>,
+    /// Rows beyond the first of their primary key, which no server returns.
+    doubled: u64,
+}
+
+/// The rows of the target whose source keys lie in `range`. Where the server makes the keys, that is every copy of them; where
+/// another field became the primary key, a row that was inserted twice has the same key both times, and is only counted.
 async fn with_keys(
     read: &dyn ReadSide,
     scan: &Scan,
     range: &KeyRange,
     columns: &Columns,
     fields: &[Field],
-) -> Result<(Vec<RowBatch>, Vec<Key>), JobError> {
+) -> Result<Known, JobError> {
     let identity = columns.identity.clone().unwrap_or_else(|| columns.key.clone());
     let scan = Scan { key: columns.key.clone(), within: Some((identity, range.clone())), ..scan.clone() };
     let rows = reader::read(read, &scan, &KeyRange::ALL, &beside_key(columns, fields)).await?;
     let keys = rows.batches.iter().flat_map(RowBatch::keys).collect();
     let batches = rows.batches.iter().map(|batch| batch.select(fields)).collect::<Result<Vec<_>, _>>()?;
-    Ok((batches, keys))
+    Ok(Known { batches, keys, doubled: rows.doubled() })
 }
 
 /// The primary keys of all rows of the target whose source keys are among `wanted`, which lie in `range`.
@@ -155,7 +167,7 @@ pub async fn primary_keys(
         return Ok(wanted.iter().cloned().collect());
     };
     let fields = [Field { primary_key: true, ..identity.clone() }];
-    let (batches, keys) = with_keys(read, scan, range, columns, &fields).await?;
+    let Known { batches, keys, .. } = with_keys(read, scan, range, columns, &fields).await?;
     let known = batches.iter().flat_map(RowBatch::keys);
     Ok(known.zip(keys).filter(|(known, _)| wanted.contains(known)).map(|(_, key)| key).collect())
 }

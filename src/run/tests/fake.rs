@@ -395,7 +395,7 @@ impl WriteSide for FakeCluster {
         if is_key.as_ref() != Some(&key.name) {
             return Err(self.error(ErrorKind::Refused, "delete by another field than the key"));
         }
-        self.write(to, Write::Delete(keys.to_vec())).await
+        self.write(to, Write::Delete(keys.to_vec(), to.partition.clone())).await
     }
 
     async fn flush(&self, _: &str, _: &str) -> Result<()> {

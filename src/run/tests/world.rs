@@ -98,7 +98,8 @@ impl Collection {
 pub enum Write {
     Insert(Vec<Row>),
     Upsert(Vec<Row>),
-    Delete(Vec<Key>),
+    /// In a partition, or in all of them.
+    Delete(Vec<Key>, Option<String>),
 }
 
 /// A write that was sent and did not land yet.
@@ -192,7 +193,7 @@ impl World {
         self.late.retain_mut(|late| {
             late.calls = late.calls.saturating_sub(1);
             if late.calls == 0 {
-                due.push((late.collection, std::mem::replace(&mut late.write, Write::Delete(Vec::new()))));
+                due.push((late.collection, std::mem::replace(&mut late.write, Write::Delete(Vec::new(), None))));
             }
             late.calls > 0
         });
@@ -227,13 +228,16 @@ impl World {
             }
             Write::Upsert(rows) => {
                 let rows: Vec<Row> = rows.into_iter().take(most).collect();
-                let keys: HashSet<Key> = rows.iter().map(|row| row.key(&key.name)).collect();
-                target.rows.retain(|row| !keys.contains(&row.key(&key.name)));
+                // Rows of the same key in another partition are other rows.
+                let keys: HashSet<(String, Key)> =
+                    rows.iter().map(|row| (row.partition.clone(), row.key(&key.name))).collect();
+                target.rows.retain(|row| !keys.contains(&(row.partition.clone(), row.key(&key.name))));
                 target.rows.extend(rows);
             }
-            Write::Delete(keys) => {
+            Write::Delete(keys, partition) => {
                 let keys: HashSet<Key> = keys.into_iter().take(most).collect();
-                target.rows.retain(|row| !keys.contains(&row.key(&key.name)));
+                let within = |row: &Row| partition.as_ref().is_none_or(|partition| row.partition == *partition);
+                target.rows.retain(|row| !(within(row) && keys.contains(&row.key(&key.name))));
             }
         }
     }
@@ -246,7 +250,7 @@ impl World {
         let (rows, inserted) = match write {
             Write::Insert(rows) => (rows, true),
             Write::Upsert(rows) => (rows, false),
-            Write::Delete(_) => return,
+            Write::Delete(..) => return,
         };
         if !key.auto_id {
             let keys: HashSet<Key> = rows.iter().map(|row| row.key(&key.name)).collect();
@@ -296,6 +300,6 @@ pub fn told(write: &Write) -> String {
     match write {
         Write::Insert(rows) => format!("insert {}", numbers(rows)),
         Write::Upsert(rows) => format!("upsert {}", numbers(rows)),
-        Write::Delete(keys) => format!("delete {keys:?}"),
+        Write::Delete(keys, _) => format!("delete {keys:?}"),
     }
 }
