@@ -121,6 +121,12 @@ pub async fn compare(
     result.diff.missing = missing.len() as u64;
     result.diff.differing = differing;
     result.diff.extra = extra.len() as u64;
+    // Copies of a row that only the target has are no doubles of the source's rows: where such rows are left alone, so are they.
+    let foreign: Vec<Key> = extra.iter().filter(|key| doubled_keys.contains(key)).cloned().collect();
+    for keys in foreign.chunks(super::reader::KEYS_AT_ONCE) {
+        let copies = mapped::count_known(target.read, &target_scan, columns, keys).await?;
+        result.diff.doubled = result.diff.doubled.saturating_sub(copies.saturating_sub(keys.len() as u64));
+    }
     result.extra = extra;
     // Rows of which only the key was read cannot be written.
     let complete = columns.write.len() == mapping.columns.write.len();
