@@ -14,7 +14,8 @@ use super::retries::{self, Retried};
 use super::throttle::Throttle;
 use super::{Event, JobError, Observer};
 use crate::cluster::ReadSide;
-use crate::diff::{Entry, Place, Prior, Work};
+use crate::diff::{Entry, MARK_RUN, Place, Prior, Work};
+use crate::mapping::Rewrite;
 use crate::plan::resolved::Limits;
 use crate::state::{FORMAT, Header, JobId, Journal, Lock, StateError, Store};
 
@@ -162,7 +163,7 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> Ended {
         return Ended::with(Err(JobError::Interrupted));
     }
     let id = JobId::of(&seen.to.uri, &seen.to.database, &seen.to.collection);
-    let (_lock, journal) = match open(execution, &task, &id) {
+    let (_lock, journal) = match open(execution, &task, &id).await {
         Ok(opened) => opened,
         Err(error) => {
             execution.observer.event(&seen.address, &Event::Failed(error.to_string()));
@@ -198,14 +199,31 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> Ended {
 /// Locks the target and opens its journal. The lock comes first: only with it does nobody else write to the journal. What was
 /// decided was decided before it, so the state is read again, and must be what the decision was made from: between the diff
 /// and somebody's `yes`, another run may have begun or finished the same job.
-fn open(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<(Lock, Journal), JobError> {
+async fn open(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<(Lock, Journal), JobError> {
     let lock = execution.store.lock(id, execution.run)?;
     let now = execution.store.job(id)?.as_ref().map(Prior::of);
     if now != task.entry.seen.prior {
         let run = now.map_or_else(|| "another run".to_owned(), |prior| format!("run {}", prior.run));
         return Err(JobError::Overtaken { target: task.entry.seen.to.to_string(), run });
     }
+    drop_half_written(task).await?;
     Ok((lock, journal(execution, task, id)?))
+}
+
+/// Where a job starts over because nothing tells which rows arrived, drops what it made while its old journal still says that
+/// it made it. With a new journal in its place, a kill before the drop would leave a collection that is nobody's.
+async fn drop_half_written(task: &Task<'_>) -> Result<(), JobError> {
+    let seen = &task.entry.seen;
+    let starts_over = seen.mapping.as_ref().is_some_and(|mapping| mapping.columns.rewrite == Rewrite::StartOver);
+    let Some(prior) = seen.prior.as_ref().filter(|prior| !prior.finished && starts_over) else { return Ok(()) };
+    if task.entry.work != Work::Refill {
+        return Ok(());
+    }
+    let live = task.sides.target.describe(&seen.to.database, &seen.to.collection).await?;
+    if live.is_some_and(|live| live.mark.get(MARK_RUN) == Some(&prior.run)) {
+        task.sides.target.drop_collection(&seen.to.database, &seen.to.collection).await?;
+    }
+    Ok(())
 }
 
 /// The journal to go on with, or a new one.
