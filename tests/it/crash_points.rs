@@ -16,7 +16,7 @@ const ROWS: i64 = 1_200;
 /// Partitions beside the default one. Each is a split.
 const PARTITIONS: [&str; 4] = ["p1", "p2", "p3", "p4"];
 /// Runs that are killed at once: most of their time is waiting for the server.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 5;
 
 const APPLY: [&str; 3] = ["apply", "--auto-approve", "plan.yaml"];
 /// How `apply` ends where rows are in quarantine and all others arrived.
@@ -130,7 +130,6 @@ impl Case {
             let log = work.path().join("steps");
             let run = work.start_with(&APPLY, &[("VECFERRY_CRASH_LOG", log.to_str().unwrap())]);
             run.wait().ended(INCOMPLETE);
-            timing(&work);
             std::fs::read_to_string(log)
                 .unwrap()
                 .lines()
@@ -179,7 +178,6 @@ impl Case {
                 return Err(format!("{command:?} after it: {run:?}"));
             }
         }
-        timing(work);
         let kept = quarantined(work);
         if kept != (0..ROWS).filter(|id| !fits(*id)).collect::<Vec<_>>() {
             return Err(format!("in quarantine are {kept:?}"));
@@ -224,23 +222,4 @@ fn a_plan_that_converges_survives_death_after_each_of_its_steps() {
 fn a_plan_that_replaces_survives_death_after_each_of_its_steps() {
     let settings = "indexes: copy\n  load: true\n  on_existing: replace";
     Case { topic: "die_replace", settings, known_by: None, before: Some(a_stranger) }.holds();
-}
-
-fn timing(work: &Workspace) {
-    let mut last = None;
-    let mut text = String::new();
-    for record in work.journal() {
-        let Some(at) = record["at"].as_str() else { continue };
-        let at: jiff::Timestamp = at.parse().unwrap();
-        if let Some((what, before)) = last.replace((
-            format!("{} {}", record["type"].as_str().unwrap(), record["name"].as_str().unwrap_or_default()),
-            at,
-        )) {
-            let took = at.duration_since(before).as_secs_f64();
-            if took > 0.2 {
-                text.push_str(&format!("{what} {took:.1}; "));
-            }
-        }
-    }
-    println!("TIMING {text}");
 }

@@ -277,6 +277,8 @@ fn survives(flavour: Flavour) {
     let seed = setting("VECFERRY_TEST_SEED").unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    // Other sequences for each flavour.
+    bytes[8] = flavour as u8;
     let config = Config {
         cases: setting("VECFERRY_TEST_CASES").unwrap_or(CASES),
         failure_persistence: None,
