@@ -99,6 +99,10 @@ pub async fn census(
         let whole = Scan { partitions: groups.concat(), ..scan.clone() };
         let physical = read.count(&whole, &KeyRange::ALL).await?;
         let walk = walk(read, &whole, physical, u64::MAX).await?;
+        if walk.physical < rows.physical {
+            // Rows went away meanwhile, which must not be taken for keys that stand in two partitions.
+            return Err(JobError::Moving(scan.collection.clone()));
+        }
         let keys = walk.physical - walk.doubled - walk.unreadable;
         rows.crossing = (rows.distinct() - rows.unreadable.min(rows.distinct())).saturating_sub(keys);
     }

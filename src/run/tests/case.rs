@@ -227,7 +227,8 @@ impl Case {
         };
         settings.fields.insert("title".into(), title);
         settings.aliases = vec!["live".into()];
-        settings.indexes = if self.seed.is_multiple_of(2) || self.flavour.converges() { Indexes::Auto } else { Indexes::None };
+        settings.indexes =
+            if self.seed.is_multiple_of(2) || self.flavour.converges() { Indexes::Auto } else { Indexes::None };
         (settings.load, settings.verify, settings.prune) =
             (self.load, self.verify, matches!(self.flavour, Flavour::Prune | Flavour::PruneKept));
         match self.flavour {

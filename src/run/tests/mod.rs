@@ -229,7 +229,9 @@ fn sequence(case: &Case, folder: &Path) -> Result<Ended, String> {
                     JobError::Cluster(_) | JobError::Interrupted | JobError::MustStartOver(_) => true,
                     JobError::Different(_) | JobError::Unsettled(_) => true,
                     JobError::Fenced(_) => !world.strangers.is_empty(),
-                    JobError::Moving(_) | JobError::Unreadable { .. } => world.source_changed > 0,
+                    JobError::Moving(_) | JobError::SourceMoves { .. } | JobError::Unreadable { .. } => {
+                        world.source_changed > 0
+                    }
                     _ => false,
                 };
                 drop(world);
