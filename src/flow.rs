@@ -52,6 +52,8 @@ pub struct Stage {
     pub pace: Pace,
     /// Splits in flight at once.
     pub at_once: usize,
+    /// Most rows of a split.
+    pub split_rows: u64,
 }
 
 /// Everything that was seen, and what is to be done about it.
@@ -177,7 +179,8 @@ async fn verify_one(
     let comparing = async {
         let moment = read_source.moment(&seen.from.database, &source.name).await?;
         let source_scan = run::scan(&seen.from.database, source, seen.settings.filter.as_deref(), moment);
-        let census = run::census(read_source, &source_scan, &run::groups(mapping), &mapping.columns.read).await?;
+        let (groups, fields) = (run::groups(mapping), &mapping.columns.read);
+        let census = run::census(read_source, &source_scan, &groups, fields, stage.split_rows).await?;
         let total = census.rows.distinct();
         observer.event(&seen.address, &run::Event::Begun { done: 0, total, row_bytes: census.rows.row_bytes });
         observer.event(&seen.address, &run::Event::Phase("verifying"));

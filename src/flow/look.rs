@@ -15,7 +15,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Place, Prior, RowDiff, Rows, Seen, decide};
 use crate::mapping::{self, Mapping};
 use crate::plan::Loaded;
-use crate::plan::resolved::{Endpoint, Migration, OnExisting, PrimaryKey, Select, Settings, Tier, Verify};
+use crate::plan::resolved::{Endpoint, Migration, OnExisting, PrimaryKey, SPLIT_ROWS, Select, Settings, Tier, Verify};
 use crate::run::{
     Census, JobError, Observer, Pace, Side, Sides, Silent, census, compare_all, doubles, groups, lost_keys, scan,
     survey,
@@ -60,6 +60,7 @@ pub async fn look(loaded: Loaded, depth: Depth) -> Result<View, FlowError> {
                 sides,
                 pace: Pace::new(&migration.limits),
                 at_once: migration.limits.concurrency.max(1),
+                split_rows: migration.limits.split_rows,
             });
         }
     }
@@ -77,7 +78,7 @@ pub async fn look(loaded: Loaded, depth: Depth) -> Result<View, FlowError> {
             let names = databases.get(&(want.stage, want.to.uri.clone())).cloned().flatten();
             async move {
                 let detail = want.stage;
-                let (entry, census) = one(want, &stage.sides, stage.at_once, store, names, depth).await?;
+                let (entry, census) = one(want, stage, store, names, depth).await?;
                 Ok::<_, FlowError>((number, entry, Detail { stage: detail, census }))
             }
         })
@@ -205,13 +206,13 @@ fn refuse_shared_targets(wanted: &[(Wanted, Span)]) -> Result<(), FlowError> {
 /// Everything about one collection.
 async fn one(
     want: Wanted,
-    sides: &Sides,
-    at_once: usize,
+    stage: &Stage,
     store: &Store,
     target_databases: Option<Vec<String>>,
     depth: Depth,
 ) -> Result<(diff::Entry, Option<Census>), FlowError> {
     let Wanted { address, from, to, settings, tier, .. } = want;
+    let Stage { sides, at_once, split_rows, .. } = stage;
     let plan_hash = plan_hash(&from, &to, &settings);
     let (prior, state_error) = match store.job(&JobId::of(&to.uri, &to.database, &to.collection)) {
         Ok(job) => (job.as_ref().map(Prior::of), None),
@@ -279,7 +280,7 @@ async fn one(
     if let Some(source) = source {
         let typical = source.schema.typical_row_bytes() as u64;
         let mut compiled = mapping::compile(&source, &seen.settings, &seen.to.collection, from_can, to_can);
-        match rows_of_source(&seen, &source, &compiled, &*sides.source, typical, depth).await {
+        match rows_of_source(&seen, &source, &compiled, &*sides.source, typical, depth, *split_rows).await {
             Ok((rows, census)) => (seen.source_rows, counted) = (Some(rows), census),
             Err(JobError::Cluster(error)) if ends_the_command(&error) => return Err(error.into()),
             Err(error) => source_error = Some(error.to_string()),
@@ -288,7 +289,7 @@ async fn one(
         let rows = seen.source_rows.as_ref().map_or(0, Rows::distinct);
         mapping::settle_shards(&mut compiled, &source, seen.settings.shards, to_can, rows);
         if let Some(census) = counted.as_ref().filter(|_| compiled.blocked.is_empty()) {
-            match look_closer(&mut seen, &source, &compiled, census, &*sides.source, depth, at_once).await {
+            match look_closer(&mut seen, &source, &compiled, census, &*sides.source, depth, *at_once).await {
                 Ok(()) => {}
                 Err(JobError::Cluster(error)) if ends_the_command(&error) => return Err(error.into()),
                 Err(error) => source_error = Some(error.to_string()),
@@ -312,7 +313,7 @@ async fn one(
             && seen.settings.on_existing == OnExisting::Converge
             && mapping.blocked.is_empty()
         {
-            seen.row_diff = row_diff(&seen, mapping, census, sides, at_once).await;
+            seen.row_diff = row_diff(&seen, mapping, census, sides, *at_once).await;
         }
     }
     Ok((decide(seen), counted))
@@ -369,6 +370,7 @@ async fn rows_of_source(
     read: &dyn ReadSide,
     typical: u64,
     depth: Depth,
+    split_rows: u64,
 ) -> Result<(Rows, Option<Census>), JobError> {
     let database = &seen.from.database;
     // A collection that is not loaded cannot be counted, and looking must not load it.
@@ -378,7 +380,7 @@ async fn rows_of_source(
     }
     let moment = read.moment(database, &source.name).await?;
     let scan = scan(database, source, seen.settings.filter.as_deref(), moment);
-    let mut taken = census(read, &scan, &groups(mapping), &source.schema.columns()).await?;
+    let mut taken = census(read, &scan, &groups(mapping), &source.schema.columns(), split_rows).await?;
     if taken.rows.row_bytes == 0 {
         taken.rows.row_bytes = typical;
     }
@@ -395,7 +397,7 @@ async fn rows_of_target(seen: &Seen, read: &dyn ReadSide) -> Result<Option<Rows>
     let moment = read.moment(&seen.to.database, &target.name).await?;
     let scan = scan(&seen.to.database, target, None, moment);
     let key: Vec<Field> = target.schema.primary_key().cloned().into_iter().collect();
-    Ok(Some(census(read, &scan, &partitions(target), &key).await?.rows))
+    Ok(Some(census(read, &scan, &partitions(target), &key, SPLIT_ROWS).await?.rows))
 }
 
 /// The partitions of a collection, each by itself; all of it where it has no named ones.

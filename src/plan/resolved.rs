@@ -137,7 +137,12 @@ pub struct Limits {
     pub write_mb_per_s: Option<f64>,
     /// Splits in flight at once, over all collections of the migration. Default 4.
     pub concurrency: usize,
+    /// Most rows of a split. Default [`SPLIT_ROWS`].
+    pub split_rows: u64,
 }
+
+/// Most rows of a split, where nothing else is said: servers answer larger ones slowly, and progress would be coarse.
+pub const SPLIT_ROWS: u64 = 40_000;
 
 /// One `collections:` entry.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use super::connection;
 use super::files::{self, STATE_FOLDER};
 use super::model::{LimitsSpec, MilvusSpec, SettingsFile};
 use super::report::Report;
-use super::resolved::Limits;
+use super::resolved::{Limits, SPLIT_ROWS};
 use super::schema;
 use super::secrets;
 use super::tree::{Document, Entry, Kind, Node, steps};
@@ -63,6 +63,10 @@ pub(crate) fn limits(migration: Option<&LimitsSpec>, machine: Option<&LimitsSpec
             .and_then(|limits| limits.concurrency)
             .or(machine.and_then(|limits| limits.concurrency))
             .map_or(CONCURRENCY, |concurrency| concurrency as usize),
+        split_rows: migration
+            .and_then(|limits| limits.split_rows)
+            .or(machine.and_then(|limits| limits.split_rows))
+            .map_or(SPLIT_ROWS, u64::from),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::model::LimitsSpec;
 use super::resolved::{Auth, Indexes, OnExisting, SecretRef, Select, Shards, Verify};
 use super::*;
 use crate::render::{Style, diagnostics};
@@ -81,6 +82,7 @@ fn defaults_are_filled_in_and_references_followed() {
     ));
     assert_eq!(migration.limits.write_mb_per_s, Some(2.5));
     assert_eq!(migration.limits.concurrency, 4);
+    assert_eq!(migration.limits.split_rows, 40_000);
     let [articles, logs] = migration.selections.as_slice() else {
         panic!("two selections");
     };
@@ -95,6 +97,15 @@ fn defaults_are_filled_in_and_references_followed() {
     assert_eq!(logs.settings.verify, Verify::Counts);
     assert_eq!(logs.settings.shards, Shards::Count(4));
     assert_eq!(logs.settings.dynamic_field, None);
+}
+
+#[test]
+fn the_rows_of_a_split_are_the_plans_before_the_machines() {
+    let limits = |rows| LimitsSpec { split_rows: rows, ..LimitsSpec::default() };
+    let rows = |migration, machine| settings::limits(Some(&limits(migration)), Some(&limits(machine))).split_rows;
+    assert_eq!([rows(Some(1), Some(2)), rows(None, Some(2)), rows(None, None)], [1, 2, 40_000]);
+    let text = PLAN.replace("{write_mb_per_s: 2.5}", "{split_rows: 0}");
+    assert_eq!(codes(&text), [Code::OutOfRange]);
 }
 
 #[test]

@@ -18,8 +18,6 @@ use crate::state::Split;
 /// Bytes of rows that a split holds, roughly. With four splits in flight, each held once as read and once as sent, a run
 /// stays far below 256 MiB.
 const SPLIT_BYTES: u64 = 8 << 20;
-/// Most rows of a split: servers answer larger ones slowly, and progress would be coarse.
-const MAX_SPLIT_ROWS: u64 = 40_000;
 /// Keys that are read in one answer.
 const PIECE: u64 = 150_000;
 /// Keys of a page where keys are walked.
@@ -62,12 +60,14 @@ pub fn groups(mapping: &Mapping) -> Vec<Vec<String>> {
     mapping.routes.iter().map(|route| route.from.clone()).collect()
 }
 
-/// Takes the census of a loaded collection, of the columns `fields`, group of partitions by group.
+/// Takes the census of a loaded collection, of the columns `fields`, group of partitions by group. No split gets more rows
+/// than `most_rows`.
 pub async fn census(
     read: &dyn ReadSide,
     scan: &Scan,
     groups: &[Vec<String>],
     fields: &[Field],
+    most_rows: u64,
 ) -> Result<Census, JobError> {
     let mut rows = Rows::default();
     let mut splits = Vec::new();
@@ -77,7 +77,7 @@ pub async fn census(
         if rows.row_bytes == 0 && physical > 0 {
             rows.row_bytes = row_bytes(read, scan, fields).await?;
         }
-        let split_rows = (SPLIT_BYTES / rows.row_bytes.max(1)).clamp(1, MAX_SPLIT_ROWS);
+        let split_rows = (SPLIT_BYTES / rows.row_bytes.max(1)).clamp(1, most_rows.max(1));
         let walk = walk(read, scan, physical, split_rows).await?;
         rows.physical += walk.physical;
         rows.doubled = Some(rows.doubled.unwrap_or_default() + walk.doubled);

@@ -55,6 +55,7 @@ pub struct Task<'a> {
 pub struct Pace {
     slots: Semaphore,
     at_once: usize,
+    split_rows: u64,
     throttle: Throttle,
 }
 
@@ -62,7 +63,12 @@ impl Pace {
     /// A pace within these limits.
     pub fn new(limits: &Limits) -> Self {
         let at_once = limits.concurrency.max(1);
-        Self { slots: Semaphore::new(at_once), at_once, throttle: Throttle::new(limits.write_mb_per_s) }
+        Self {
+            slots: Semaphore::new(at_once),
+            at_once,
+            split_rows: limits.split_rows,
+            throttle: Throttle::new(limits.write_mb_per_s),
+        }
     }
 }
 
@@ -182,6 +188,7 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> Ended {
         observer: execution.observer,
         slots: &task.pace.slots,
         at_once: task.pace.at_once,
+        split_rows: task.pace.split_rows,
         throttle: &task.pace.throttle,
         stop: execution.stop,
         census: task.census,

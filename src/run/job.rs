@@ -66,6 +66,7 @@ pub struct Job<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) slots: &'a Semaphore,
     pub(super) at_once: usize,
+    split_rows: u64,
     pub(super) throttle: &'a Throttle,
     pub(super) stop: &'a CancellationToken,
     pub(super) run: String,
@@ -91,6 +92,8 @@ pub struct Tools<'a> {
     pub slots: &'a Semaphore,
     /// How many splits of one collection are in flight at once.
     pub at_once: usize,
+    /// Most rows of a split.
+    pub split_rows: u64,
     /// The migration's rate.
     pub throttle: &'a Throttle,
     /// Asks to stop.
@@ -118,6 +121,7 @@ impl<'a> Job<'a> {
             observer: tools.observer,
             slots: tools.slots,
             at_once: tools.at_once,
+            split_rows: tools.split_rows,
             throttle: tools.throttle,
             stop: tools.stop,
             run: journal.job().header.run.clone(),
@@ -300,7 +304,7 @@ impl<'a> Job<'a> {
                 self.phase("counting")?;
                 let (scan, groups) = (self.source_scan().await?, groups(self.mapping));
                 let fields = &self.mapping.columns.read;
-                self.unless_stopped(census(&*self.sides.source, &scan, &groups, fields)).await?
+                self.unless_stopped(census(&*self.sides.source, &scan, &groups, fields, self.split_rows)).await?
             }
         };
         if census.rows.unreadable > 0 {

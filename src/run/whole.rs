@@ -9,7 +9,7 @@ use crate::cluster::{ReadSide, Scan};
 use crate::collection::{Fingerprint, KeyRange, RowHasher};
 use crate::diff::RowDiff;
 use crate::mapping::{Columns, Mapping, merge_touched};
-use crate::plan::resolved::Verify;
+use crate::plan::resolved::{SPLIT_ROWS, Verify};
 use crate::state::Split;
 
 /// What the target holds as a whole: each row once, and physical rows.
@@ -26,7 +26,7 @@ pub async fn of_target(
         return Ok((Fingerprint { rows: physical, sum: 0 }, physical));
     }
     let fields = mapped::beside_key(columns, &columns.write);
-    let taken = census(read, &scan, &[Vec::new()], &fields).await?;
+    let taken = census(read, &scan, &[Vec::new()], &fields, SPLIT_ROWS).await?;
     // The key is hashed with the rows where it comes from the source, and not where the server made it.
     let hasher = RowHasher::new(columns.write.clone());
     let parts = futures::stream::iter(&taken.splits).map(|split| {
