@@ -1,91 +1,217 @@
-//! A TCP proxy on loopback that loses the answers to chosen requests: what the client sent reaches the server, and then the
-//! connection is cut before a byte comes back. That is the ugliest thing that can happen to an insert.
+//! A TCP proxy on loopback, between vecferry and a server, at which things go wrong on purpose: at a chosen byte or request,
+//! in either direction. `fault.rs` has what can go wrong, `link.rs` is one connection.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+mod fault;
+mod frames;
+mod link;
+
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long the server has to act on what it got before the connection is cut.
-const GRACE: Duration = Duration::from_millis(700);
+pub use fault::{At, Direction, Fault, Kind};
+use frames::{Mark, What};
+use link::{Held, Link};
 
 /// A proxy that runs until the test process ends.
 pub struct Proxy {
     uri: String,
-    cuts: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
 }
 
 impl Proxy {
-    /// A proxy to `uri` that cuts the connection over which the bytes sent in all come to exceed each of `cut_after`.
-    pub fn cutting(uri: &str, cut_after: &[u64]) -> Proxy {
+    /// A proxy to `uri` at which these faults strike.
+    pub fn start(uri: &str, faults: &[Fault]) -> Proxy {
+        for fault in faults {
+            let held = matches!(fault.kind, Kind::HoldBack { .. });
+            let end = matches!(fault.at, At::Write(_)) && fault.direction == Direction::ToServer;
+            assert!(!held || end, "only the end of a large request can be held back: {fault}");
+        }
         let server = uri.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let plan = Arc::new(Mutex::new(cut_after.iter().rev().copied().collect::<Vec<_>>()));
-        let (sent, cuts) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
-        let counted = Arc::clone(&cuts);
+        let state = State { waiting: faults.to_vec(), ..State::default() };
+        let shared = Arc::new(Shared { state: Mutex::new(state) });
+        let all = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let Ok(server) = TcpStream::connect(&server) else { continue };
-                let (plan, sent, cuts) = (Arc::clone(&plan), Arc::clone(&sent), Arc::clone(&counted));
-                thread::spawn(move || serve(&client, &server, &plan, &sent, &cuts));
+                let (server, shared) = (server.clone(), Arc::clone(&all));
+                thread::spawn(move || {
+                    if let Some(left) = shared.black_for() {
+                        thread::sleep(left);
+                        return;
+                    }
+                    // Where the server is down, the client is turned away too.
+                    if let Ok(server) = TcpStream::connect(&server) {
+                        Link::serve(client, server, shared);
+                    }
+                });
             }
         });
-        Proxy { uri: format!("http://{address}"), cuts }
+        Proxy { uri: format!("http://{address}"), shared }
+    }
+
+    /// A proxy that loses the answers on the connection over which the bytes sent in all come to exceed each of `cut_after`:
+    /// the request arrives, and then the connection is closed. That is the ugliest thing that can happen to an insert.
+    pub fn cutting(uri: &str, cut_after: &[u64]) -> Proxy {
+        let fault =
+            |after: &u64| Fault { at: At::Byte(after + 1), direction: Direction::ToServer, kind: Kind::LoseAnswers };
+        Proxy::start(uri, &cut_after.iter().map(fault).collect::<Vec<_>>())
     }
 
     pub fn uri(&self) -> &str {
         &self.uri
     }
 
-    /// How often a connection was cut.
-    pub fn cuts(&self) -> usize {
-        self.cuts.load(Ordering::SeqCst)
+    /// The faults that struck so far, in their order.
+    pub fn struck(&self) -> Vec<Fault> {
+        self.shared.state().struck.clone()
+    }
+
+    /// How many of the requests that were held back got an answer in the end, which nobody was there to hear.
+    pub fn delivered(&self) -> usize {
+        self.shared.state().delivered
+    }
+
+    /// How many large requests have passed.
+    pub fn writes(&self) -> u64 {
+        self.shared.state().writes
+    }
+
+    /// From now on nothing goes wrong any more, and what was held back is lost.
+    pub fn calm(&self) {
+        let mut state = self.shared.state();
+        state.waiting.clear();
+        state.held.clear();
+        state.black_until = None;
     }
 }
 
-fn serve(client: &TcpStream, server: &TcpStream, plan: &Mutex<Vec<u64>>, sent: &AtomicU64, cuts: &AtomicUsize) {
-    let silent = Arc::new(AtomicBool::new(false));
-    let (mut from_server, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    let muted = Arc::clone(&silent);
-    thread::spawn(move || {
-        let mut bytes = [0; 64 << 10];
-        while let Ok(read @ 1..) = from_server.read(&mut bytes) {
-            // Answers that come once the connection is to be cut are read and lost.
-            if !muted.load(Ordering::SeqCst) && to_client.write_all(&bytes[..read]).is_err() {
-                break;
-            }
-        }
-        let _gone = to_client.shutdown(Shutdown::Both);
-    });
-    let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-    let mut bytes = [0; 64 << 10];
-    while let Ok(read @ 1..) = from_client.read(&mut bytes) {
-        let all = sent.fetch_add(read as u64, Ordering::SeqCst) + read as u64;
-        let cut = {
-            let mut plan = plan.lock().unwrap();
-            plan.last().is_some_and(|after| all > *after) && plan.pop().is_some()
-        };
-        if cut {
-            silent.store(true, Ordering::SeqCst);
-            cuts.fetch_add(1, Ordering::SeqCst);
-        }
-        if to_server.write_all(&bytes[..read]).is_err() {
-            break;
-        }
-        if cut {
-            // The rest of the request still goes through, so that the server gets all of it.
-            from_client.set_read_timeout(Some(GRACE)).unwrap();
-            while let Ok(read @ 1..) = from_client.read(&mut bytes) {
-                sent.fetch_add(read as u64, Ordering::SeqCst);
-                if to_server.write_all(&bytes[..read]).is_err() {
-                    break;
+/// What all connections of a proxy have in common.
+pub(super) struct Shared {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Fault>,
+    struck: Vec<Fault>,
+    to_server: u64,
+    to_client: u64,
+    requests: u64,
+    writes: u64,
+    black_until: Option<Instant>,
+    held: Vec<Held>,
+    delivered: usize,
+}
+
+/// A fault that strikes within the bytes that were just read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Strike {
+    pub offset: usize,
+    /// The request, where one was counted.
+    pub stream: u32,
+    pub fault: Fault,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A connection that failed while it held the lock left nothing half done.
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// What strikes within these bytes of the client, in their order. Faults of the way back are due as soon as their request
+    /// is counted.
+    pub fn due_to_server(&self, length: usize, marks: &[Mark]) -> Vec<Strike> {
+        let mut state = self.state();
+        let mut due = state.due_bytes(Direction::ToServer, length);
+        for Mark { offset, stream, what } in marks {
+            let at = match what {
+                What::Headers => {
+                    state.requests += 1;
+                    At::Request(state.requests)
                 }
+                What::Written => {
+                    state.writes += 1;
+                    At::Write(state.writes)
+                }
+                What::Ended => continue,
+            };
+            let found = state.waiting.iter().filter(|fault| fault.at == at);
+            due.extend(found.map(|fault| Strike { offset: *offset, stream: *stream, fault: *fault }));
+        }
+        due.sort_by_key(|strike| strike.offset);
+        state.strike(&due);
+        due
+    }
+
+    /// What strikes within these bytes of the server.
+    pub fn due_to_client(&self, length: usize) -> Vec<Strike> {
+        let mut state = self.state();
+        let mut due = state.due_bytes(Direction::ToClient, length);
+        due.sort_by_key(|strike| strike.offset);
+        state.strike(&due);
+        due
+    }
+
+    /// Keeps the end of a request.
+    pub fn hold(&self, held: Held) {
+        self.state().held.push(held);
+    }
+
+    /// Delivers what was held back until this many more large requests are to pass.
+    pub fn deliver_before(&self, writes: usize) {
+        let due: Vec<Held> = {
+            let mut state = self.state();
+            for held in &mut state.held {
+                held.writes = held.writes.saturating_sub(writes as u64);
             }
-            break;
+            let (due, later) = std::mem::take(&mut state.held).into_iter().partition(|held| held.writes == 0);
+            state.held = later;
+            due
+        };
+        let answered = due.into_iter().filter_map(Held::deliver).count();
+        self.state().delivered += answered;
+    }
+
+    /// Nothing passes for this long.
+    pub fn blacken(&self, time: Duration) {
+        self.state().black_until = Some(Instant::now() + time);
+    }
+
+    /// How long nothing passes any more, if nothing does.
+    pub fn black_for(&self) -> Option<Duration> {
+        let until = self.state().black_until?;
+        until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+    }
+}
+
+impl State {
+    fn due_bytes(&mut self, direction: Direction, length: usize) -> Vec<Strike> {
+        let passed = match direction {
+            Direction::ToServer => &mut self.to_server,
+            Direction::ToClient => &mut self.to_client,
+        };
+        let before = *passed;
+        *passed += length as u64;
+        let within = |fault: &&Fault| match fault.at {
+            At::Byte(byte) => fault.direction == direction && (before + 1..=before + length as u64).contains(&byte),
+            _ => false,
+        };
+        let strike = |fault: &Fault| match fault.at {
+            At::Byte(byte) => Strike { offset: (byte - before - 1) as usize, stream: 0, fault: *fault },
+            _ => unreachable!("chosen by its byte"),
+        };
+        self.waiting.iter().filter(within).map(strike).collect()
+    }
+
+    fn strike(&mut self, due: &[Strike]) {
+        for Strike { fault, .. } in due {
+            if let Some(place) = self.waiting.iter().position(|waiting| waiting == fault) {
+                self.waiting.remove(place);
+            }
+            self.struck.push(*fault);
         }
     }
-    let _gone = (client.shutdown(Shutdown::Both), server.shutdown(Shutdown::Both));
 }
