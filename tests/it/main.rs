@@ -27,6 +27,7 @@ mod rust_source;
 mod servers;
 mod support;
 mod tls;
+mod torture;
 mod types;
 mod validate;
 mod written_source;

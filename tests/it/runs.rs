@@ -146,11 +146,21 @@ impl Workspace {
 
     /// The same with environment variables.
     pub fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        self.start_command(Command::new(env!("CARGO_BIN_EXE_vecferry")), arguments, variables)
+    }
+
+    /// The same by a line of the shell, which is to end in `exec "$0" "$@"`.
+    pub fn start_in_shell(&self, line: &str, arguments: &[&str]) -> Running {
+        let mut shell = Command::new("bash");
+        shell.args(["-c", line, env!("CARGO_BIN_EXE_vecferry")]);
+        self.start_command(shell, arguments, &[])
+    }
+
+    fn start_command(&self, mut command: Command, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
         let names = ["out", "err"].map(|what| {
             let file = tempfile::Builder::new().prefix(what).tempfile_in(self.path()).unwrap();
             file.into_temp_path().keep().unwrap()
         });
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vecferry"));
         command.current_dir(self.path()).args(arguments).env_clear();
         for name in ["PATH", "TMPDIR", "LLVM_PROFILE_FILE"] {
             if let Some(value) = std::env::var_os(name) {
@@ -276,6 +286,11 @@ impl Seeded {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
             u64::from(now.subsec_nanos())
         });
+        Seeded::of(seed)
+    }
+
+    /// The numbers of this seed.
+    pub fn of(seed: u64) -> Seeded {
         Seeded { seed, state: seed }
     }
 
