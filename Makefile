@@ -3,12 +3,13 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help servers build demo bench-mapping test lint fmt schemas clean
+.PHONY: help servers build demo bench-mapping torture test lint fmt schemas clean
 
 PYTHON := .servers/venv/bin/python
 CHECK_SCHEMA := .servers/venv/bin/check-jsonschema
 SCHEMA := schemas/plan.v1.schema.json
 TEST_THREADS ?= 5
+TORTURE_RUNS ?= 200
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -24,6 +25,9 @@ demo: servers build ## Move thirty thousand passages between two real Milvus ser
 
 bench-mapping: servers build ## Measure what mapping costs, on two real Milvus servers
 	@$(PYTHON) bench/mapping.py
+
+torture: servers ## Copy at random with random faults, on real servers, and write the table of docs/reliability.md
+	@TORTURE_RUNS=$(TORTURE_RUNS) TORTURE_PAGE=docs/reliability.md cargo test --locked --test it torture -- --nocapture
 
 fmt: ## Format the code
 	cargo fmt

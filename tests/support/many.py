@@ -11,6 +11,8 @@ import io
 import json
 import sys
 
+from pymilvus.client.connection_manager import ConnectionManager
+
 import cluster
 
 
@@ -27,6 +29,8 @@ def run(script: str, arguments: list[str]) -> dict[str, object]:
         except Exception as problem:
             print(f"{type(problem).__name__}: {problem}", file=sys.stderr)
             code = 3
+    # milvus-lite does not like the signs of life that idle connections send, and in the end turns their client away.
+    ConnectionManager.get_instance().close_all()
     return {"code": code, "out": out.getvalue(), "err": err.getvalue()}
 
 

@@ -18,6 +18,8 @@ fn kind_of_code(status: &Status) -> ErrorKind {
         8 | 9 => ErrorKind::RateLimited,
         // 901 to 904 are nodes that are gone or not yet known again.
         3 | 5 | 7 | 11 | 12 | 103 | 106 | 503 | 504 | 901..=904 => ErrorKind::Transient,
+        // "Not loaded". Nothing is queried that was not loaded before, so the server was started again and is loading it.
+        101 => ErrorKind::Transient,
         100 | 200 | 800 => ErrorKind::NotFound,
         1102 => ErrorKind::TooLarge,
         1400 => ErrorKind::Denied,
@@ -194,6 +196,13 @@ mod tests {
         assert_eq!(transport("u", "a", &status).retry_after, Some(Duration::from_millis(250)));
         status.metadata_mut().insert("grpc-retry-pushback-ms", "999999999".parse().unwrap());
         assert_eq!(transport("u", "a", &status).retry_after, Some(LONGEST_WAIT));
+    }
+
+    #[test]
+    fn a_collection_that_is_not_loaded_any_more_is_waited_for() {
+        let status =
+            Status { code: 101, reason: "collection not loaded[collection=7]".to_owned(), ..Status::default() };
+        assert_eq!(check("http://here:1", "query", Some(&status)).unwrap_err().kind, ErrorKind::Transient);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::scripts::Scripts;
-use super::shape::Shape;
+use super::shape::{Shape, Way};
 use super::trouble::{KINDS, Side, Trouble, When, troubles};
 use crate::proxy::{Fault, Proxy};
 use crate::runs::{Running, Seeded};
@@ -269,6 +269,10 @@ impl<'a> Ordeal<'a> {
                 if struck {
                     let code = self.wait(self.work.start_apply());
                     self.outcome.codes.push(code);
+                    // Held against the rules with that of the first, where it is the one that stands out.
+                    if !matches!(code, Some(0 | 5 | 10 | 11)) {
+                        return (code, struck);
+                    }
                 }
                 (self.wait(run), struck)
             }
@@ -301,11 +305,25 @@ impl<'a> Ordeal<'a> {
 
     /// Whether an attempt may end so.
     fn check_code(&self, code: Option<i32>, trouble: Option<&Trouble>) -> Result<(), String> {
-        match code {
-            None if matches!(trouble, Some(Trouble::Kill(_))) => Ok(()),
-            Some(0 | 1 | 3 | 4 | 5 | 10 | 11 | 130) => Ok(()),
-            other => Err(format!("an attempt ended with {other:?}")),
+        // Done; or a failure that says itself that the same command goes on.
+        let mut may = vec![Some(0), Some(5)];
+        match trouble {
+            Some(Trouble::Kill(_)) => may.push(None),
+            // Nothing is there to be saved while it only looks, and then the signal itself ends it.
+            Some(Trouble::Terminate(_)) => may.extend([None, Some(130)]),
+            Some(Trouble::FullDisk(_) | Trouble::NoState) => may.extend([Some(1), Some(3)]),
+            // The one that comes second is locked out, or finds what it looked at changed by the first.
+            Some(Trouble::Second(_)) => may.extend([Some(10), Some(11)]),
+            _ => {}
         }
+        // Without keys, what landed twice is seen by the proof alone, and then it starts over.
+        if self.case.shape.way == Way::Lost {
+            may.push(Some(4));
+        }
+        if may.contains(&code) {
+            return Ok(());
+        }
+        Err(format!("an attempt ended with {code:?} beside {}", trouble.map_or("nothing", Trouble::name)))
     }
 }
 
