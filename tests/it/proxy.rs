@@ -215,3 +215,65 @@ impl State {
         }
     }
 }
+
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::Shutdown;
+
+    use super::*;
+
+    const SENT: usize = 200;
+    const TIME: Duration = Duration::from_millis(300);
+
+    /// What reaches a server and what comes back to its client, which sends [`SENT`] bytes and gets as many back, when
+    /// something goes wrong at the 101st in this direction.
+    fn arrives(direction: Direction, kind: Kind) -> [usize; 2] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut got = vec![0; SENT];
+            let mut length = 0;
+            while length < SENT {
+                match client.read(&mut got[length..]) {
+                    Ok(read @ 1..) => length += read,
+                    _ => return length,
+                }
+            }
+            let _cut = client.write_all(&got);
+            length
+        });
+        let proxy = Proxy::start(&address, &[Fault { at: At::Byte(101), direction, kind }]);
+        let mut client = TcpStream::connect(proxy.uri().trim_start_matches("http://")).unwrap();
+        client.write_all(&[0; SENT]).unwrap();
+        let (mut came, mut bytes) = (0, [0; SENT]);
+        while let Ok(read @ 1..) = client.read(&mut bytes) {
+            came += read;
+            if came == SENT {
+                client.shutdown(Shutdown::Both).unwrap();
+            }
+        }
+        assert_eq!(proxy.struck().len(), 1);
+        [server.join().unwrap(), came]
+    }
+
+    #[test]
+    fn each_fault_does_what_its_name_says() {
+        use Direction::{ToClient, ToServer};
+        assert_eq!(arrives(ToServer, Kind::Cut), [0, 0]);
+        assert_eq!(arrives(ToClient, Kind::Cut), [SENT, 0]);
+        assert_eq!(arrives(ToServer, Kind::HalfDeliver), [100, 0]);
+        assert_eq!(arrives(ToClient, Kind::HalfDeliver), [SENT, 100]);
+        assert_eq!(arrives(ToServer, Kind::LoseAnswers), [SENT, 0]);
+        assert_eq!(arrives(ToClient, Kind::LoseAnswers), [SENT, 100]);
+        for direction in [ToServer, ToClient] {
+            let started = Instant::now();
+            assert_eq!(arrives(direction, Kind::Delay(TIME)), [SENT, SENT]);
+            assert!(started.elapsed() >= TIME);
+            let started = Instant::now();
+            let hole = arrives(direction, Kind::BlackHole(TIME));
+            assert_eq!(hole, if direction == ToServer { [100, 0] } else { [SENT, 100] });
+            assert!(started.elapsed() >= TIME);
+        }
+    }
+}

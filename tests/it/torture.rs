@@ -25,7 +25,7 @@ use crate::servers::root;
 use crate::support::database;
 
 /// Runs at once, beside those that kill servers.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 3;
 
 #[test]
 fn whatever_goes_wrong_each_row_arrives_exactly_once() {

@@ -138,7 +138,12 @@ fn trouble(kind: &str, shape: &Shape, random: &mut Seeded) -> Trouble {
         "vecferry terminated" => Trouble::Terminate(when(shape, random)),
         "server killed" => {
             let side = if random.below(3) == 0 { Side::Source } else { Side::Target };
-            Trouble::KillServer(side, when(shape, random))
+            // Its runs are few and slow, so it has to strike in each.
+            let when = match random.below(2) {
+                0 => When::After(Duration::from_millis(300 + random.below(2_000))),
+                _ => When::Record("phase", 1 + random.below(3)),
+            };
+            Trouble::KillServer(side, when)
         }
         "disk full" => Trouble::FullDisk(1 + random.below(10)),
         "no state folder" => Trouble::NoState,
@@ -170,8 +175,7 @@ fn place(side: Side, direction: Direction, shape: &Shape, random: &mut Seeded) -
 fn when(shape: &Shape, random: &mut Seeded) -> When {
     match random.below(8) {
         0..4 => When::After(Duration::from_millis(random.below(4_000))),
-        4 => When::Record("splits", 1),
-        5 => When::Record("phase", 1 + random.below(8)),
+        4 | 5 => When::Record("phase", 1 + random.below(8)),
         6 => When::Record("started", 1 + random.below(shape.splits())),
         _ => When::Record("done", 1 + random.below(shape.splits())),
     }
