@@ -102,8 +102,8 @@ pub fn troubles(first: &'static str, shape: &Shape, random: &mut Seeded) -> Vec<
     }
     // A run ends with the first attempt that succeeds, so what always ends an attempt comes before what it may survive.
     all.sort_by_key(|trouble| match trouble {
-        Trouble::Clock(..) | Trouble::Second(_) => 1,
-        Trouble::KillServer(..) => 2,
+        Trouble::KillServer(..) => 1,
+        Trouble::Clock(..) | Trouble::Second(_) => 2,
         _ => 0,
     });
     all
