@@ -7,6 +7,8 @@ mod crash_point;
 mod diagnostic;
 mod diff;
 mod flow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod mapping;
 mod plan;
 mod render;

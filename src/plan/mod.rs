@@ -93,6 +93,38 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Vec<Diagnostic>> {
     }
 }
 
+/// What [`load`] does with each file, for a plan that is no file.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> (Option<ResolvedPlan>, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let plan = match files::decode(path, bytes) {
+        Ok(text) => check(path, text, None, false, &mut diagnostics),
+        Err(diagnostic) => {
+            diagnostics.push(diagnostic);
+            None
+        }
+    };
+    let mut diagnostics = in_order(diagnostics);
+    if let Some((document, resolved)) = &plan {
+        merge(&mut diagnostics, targets::check(&[(document, resolved)]));
+    }
+    (plan.map(|(_, resolved)| resolved.plan), diagnostics)
+}
+
+/// What is wrong with a `vecferry.toml` that is no file, and what it says where it could be read.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn settings_from_bytes(path: &Path, bytes: Vec<u8>) -> (Option<Settings>, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let read = match files::decode(path, bytes) {
+        Ok(text) => settings::read_text(path, text, &mut diagnostics),
+        Err(diagnostic) => {
+            diagnostics.push(diagnostic);
+            None
+        }
+    };
+    (read.map(|read| read.settings()), in_order(diagnostics))
+}
+
 /// What applies to plans in a folder, for commands that are given no plan.
 ///
 /// # Errors

@@ -152,13 +152,17 @@ impl SettingsFiles {
 }
 
 fn read(path: &FilePath, diagnostics: &mut Vec<Diagnostic>) -> Option<SettingsFileRead> {
-    let text = match files::read(path) {
-        Ok(text) => text,
+    match files::read(path) {
+        Ok(text) => read_text(path, text, diagnostics),
         Err(diagnostic) => {
             diagnostics.push(diagnostic);
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// Reads and checks the text of one file.
+pub(crate) fn read_text(path: &FilePath, text: String, diagnostics: &mut Vec<Diagnostic>) -> Option<SettingsFileRead> {
     let name = files::name(path);
     let root = match DeTable::parse(&text) {
         Ok(table) => table_node(table.span(), table.get_ref()),

@@ -192,7 +192,7 @@ pub struct Tally {
 impl Tally {
     /// Rows that the source held.
     pub fn held(&self) -> u64 {
-        self.fingerprint.rows + self.doubled + self.quarantined
+        self.fingerprint.rows.saturating_add(self.doubled).saturating_add(self.quarantined)
     }
 }
 
@@ -334,23 +334,28 @@ impl Job {
 
     /// Rows that went to the quarantine.
     pub fn rows_quarantined(&self) -> u64 {
-        self.tallies().map(|tally| tally.quarantined).sum()
+        total(self.tallies().map(|tally| tally.quarantined))
     }
 
     /// Rows that were acknowledged.
     pub fn rows_done(&self) -> u64 {
-        self.tallies().map(|tally| tally.fingerprint.rows).sum()
+        total(self.tallies().map(|tally| tally.fingerprint.rows))
     }
 
     /// Rows to copy in all, once the splits are known.
     pub fn rows_expected(&self) -> Option<u64> {
-        self.splits.as_ref().map(|splits| splits.iter().map(|split| split.rows).sum())
+        self.splits.as_ref().map(|splits| total(splits.iter().map(|split| split.rows)))
     }
 
     /// Whether it ended with every row verified.
     pub fn is_successful(&self) -> bool {
         self.outcome == Some(Outcome::Successful)
     }
+}
+
+/// A sum that stays at the largest number: a journal may say anything, and no figure of it is worth a panic.
+fn total(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@
 //! record would let a run insert rows a second time. The operating system drops a lock when its owner dies, however it dies.
 
 mod job;
-mod journal;
+pub(crate) mod journal;
 mod lock;
 mod quarantine;
 

@@ -14,6 +14,7 @@ const ROOMS: [(&str, u8); 13] = [
     ("main", 10),
     ("cli", 9),
     ("flow", 8),
+    ("fuzzing", 8),
     ("run", 6),
     ("render", 7),
     ("diff", 5),

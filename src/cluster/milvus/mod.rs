@@ -4,11 +4,11 @@
 //! because its iterator stops at the first short page, which loses rows, and because its telemetry is on by default.
 
 mod alias;
-mod capabilities;
+pub(crate) mod capabilities;
 mod client;
-mod decode;
-mod describe;
-mod encode;
+pub(crate) mod decode;
+pub(crate) mod describe;
+pub(crate) mod encode;
 mod expression;
 mod read;
 mod search;
