@@ -79,11 +79,11 @@ pub async fn census(
         }
         let split_rows = (SPLIT_BYTES / rows.row_bytes.max(1)).clamp(1, most_rows.max(1));
         let walk = walk(read, scan, physical, split_rows).await?;
-        rows.physical += walk.physical;
-        rows.doubled = Some(rows.doubled.unwrap_or_default() + walk.doubled);
+        rows.physical = rows.physical.saturating_add(walk.physical);
+        rows.doubled = Some(rows.doubled.unwrap_or_default().saturating_add(walk.doubled));
         rows.doubled_keys.extend(walk.doubled_keys);
         rows.doubled_keys.truncate(EXAMPLES);
-        rows.unreadable += walk.unreadable;
+        rows.unreadable = rows.unreadable.saturating_add(walk.unreadable);
         if !walk.unreadable_place.is_empty() {
             rows.unreadable_place = walk.unreadable_place;
         }
@@ -123,6 +123,7 @@ async fn row_bytes(read: &dyn ReadSide, scan: &Scan, fields: &[Field]) -> Result
 
 #[derive(Debug, Default)]
 struct Walk {
+    keys: u64,
     physical: u64,
     doubled: u64,
     doubled_keys: Vec<Key>,
@@ -140,10 +141,12 @@ async fn walk(read: &dyn ReadSide, scan: &Scan, physical: u64, split_rows: u64) 
     let mut found = futures::stream::iter(pieces).map(|range| piece_of_keys(read, scan, range)).buffered(AT_ONCE);
     while let Some((piece, mut rest)) = found.try_next().await? {
         walk.add(piece, split_rows);
+        walk.has_an_end(read, scan, physical).await?;
         // What did not fit one answer is walked here, a piece at a time, so that no more than a few pieces are ever held.
         while let Some(range) = rest {
             let (piece, after) = piece_by_pages(read, scan, range).await?;
             walk.add(piece, split_rows);
+            walk.has_an_end(read, scan, physical).await?;
             rest = after;
         }
     }
@@ -151,11 +154,21 @@ async fn walk(read: &dyn ReadSide, scan: &Scan, physical: u64, split_rows: u64) 
 }
 
 impl Walk {
+    /// Refuses a server that has always another page. Rows may come and go meanwhile, so there is room beside the count.
+    async fn has_an_end(&self, read: &dyn ReadSide, scan: &Scan, counted: u64) -> Result<(), JobError> {
+        let room = |counted: u64| counted.saturating_mul(2).saturating_add(PIECE);
+        if self.keys <= room(counted) || self.keys <= room(read.count(scan, &KeyRange::ALL).await?) {
+            return Ok(());
+        }
+        Err(JobError::Moving(scan.collection.clone()))
+    }
+
     fn add(&mut self, piece: Piece, split_rows: u64) {
-        self.physical += piece.physical;
-        self.doubled += piece.doubled;
+        self.keys += piece.keys.len() as u64;
+        self.physical = self.physical.saturating_add(piece.physical);
+        self.doubled = self.doubled.saturating_add(piece.doubled);
         self.doubled_keys.extend(piece.doubled_keys);
-        self.unreadable += piece.unreadable;
+        self.unreadable = self.unreadable.saturating_add(piece.unreadable);
         if !piece.unreadable_place.is_empty() {
             self.unreadable_place = piece.unreadable_place;
         }
@@ -171,7 +184,7 @@ impl Walk {
 
 /// Ranges of roughly [`PIECE`] keys each, by a sample of the keys; one range where no sample is to be had.
 async fn pieces(read: &dyn ReadSide, scan: &Scan, physical: u64) -> Result<Vec<KeyRange>, JobError> {
-    let count = usize::try_from(physical / PIECE).unwrap_or(usize::MAX) + 1;
+    let count = physical / PIECE + 1;
     if count == 1 {
         return Ok(vec![KeyRange::ALL]);
     }
@@ -184,8 +197,10 @@ async fn pieces(read: &dyn ReadSide, scan: &Scan, physical: u64) -> Result<Vec<K
     };
     sample.sort();
     sample.dedup();
-    let borders: Vec<Key> = (1..count).filter_map(|piece| sample.get(piece * sample.len() / count).cloned()).collect();
-    let mut borders = borders;
+    // No more pieces than the sample has keys: the count may be one that no collection has.
+    let count = usize::try_from(count).unwrap_or(usize::MAX).min(sample.len() + 1);
+    let mut borders: Vec<Key> =
+        (1..count).filter_map(|piece| sample.get(piece * sample.len() / count).cloned()).collect();
     borders.dedup();
     Ok(KeyRange::between(&borders))
 }

@@ -35,9 +35,11 @@ impl RangeRows {
 /// Reads a range and proves it.
 pub async fn read(read: &dyn ReadSide, scan: &Scan, range: &KeyRange, fields: &[Field]) -> Result<RangeRows, JobError> {
     for _ in 0..MOVING_TRIES {
+        let mut counted = 0;
         if !scan.moment.snapshot {
             let (rows, physical) = futures::join!(read.read_range(scan, range, fields), read.count(scan, range));
             let physical = physical?;
+            counted = physical;
             match rows {
                 Ok(rows) => {
                     let (rows, _) = rows.distinct()?;
@@ -49,7 +51,7 @@ pub async fn read(read: &dyn ReadSide, scan: &Scan, range: &KeyRange, fields: &[
                 Err(error) => return Err(error.into()),
             }
         }
-        let batches = by_cursor(read, scan, range, fields).await?;
+        let Some(batches) = by_cursor(read, scan, range, fields, counted).await? else { continue };
         let distinct: u64 = batches.iter().map(|batch| batch.rows() as u64).sum();
         let physical = read.count(scan, range).await?;
         if distinct == physical {
@@ -77,26 +79,35 @@ pub async fn read(read: &dyn ReadSide, scan: &Scan, range: &KeyRange, fields: &[
 }
 
 /// Reads a range page by page in the order of its keys, until a page is empty. A short page is no end: servers send those at
-/// any time.
+/// any time. None once more rows came than the server counts, because a broken one may have always another page.
 async fn by_cursor(
     read: &dyn ReadSide,
     scan: &Scan,
     range: &KeyRange,
     fields: &[Field],
-) -> Result<Vec<RowBatch>, JobError> {
+    mut counted: u64,
+) -> Result<Option<Vec<RowBatch>>, JobError> {
     let mut batches = Vec::new();
     let mut rest = range.clone();
+    let mut rows = 0;
     loop {
         let page = page(read, scan, &rest, fields, &scan.page).await?;
         let Some(last) = page.max_key() else {
-            return Ok(batches);
+            return Ok(Some(batches));
         };
+        let page = page.distinct()?.0;
+        rows += page.rows() as u64;
+        batches.push(page);
         if rest.to.as_ref() == Some(&last) {
-            batches.push(page.distinct()?.0);
-            return Ok(batches);
+            return Ok(Some(batches));
+        }
+        if rows > counted {
+            counted = read.count(scan, range).await?;
+            if rows > counted {
+                return Ok(None);
+            }
         }
         rest.after = Some(last);
-        batches.push(page.distinct()?.0);
     }
 }
 
