@@ -38,6 +38,9 @@ pub enum BatchError {
     /// A type that vecferry has no form for.
     #[error("field `{0}` is of a type that vecferry cannot carry")]
     Unsupported(String),
+    /// A column would take more memory than an answer may.
+    #[error("column `{0}` holds so many nulls that it takes too much memory")]
+    TooLarge(String),
     /// A primary key is null.
     #[error("the primary key of row {0} is null")]
     NullKey(usize),

@@ -22,6 +22,10 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType as Arrow, Field as ArrowField};
 
+/// The largest dimension that vecferry carries, in elements or bits. Servers allow at most a quarter of it, and a description
+/// that says more would make a single null cost gigabytes.
+const MAX_DIM: usize = 1 << 20;
+
 /// A data type of Milvus. The numbers are those of its protocol (`schema.proto`, enum `DataType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -144,6 +148,7 @@ impl DataType {
     /// The Arrow form of a field of this type; `element` is the type of an array's elements and `dim` the dimension of a
     /// dense vector (bits for binary ones). None for types that vecferry cannot carry.
     pub fn arrow(self, element: Option<DataType>, dim: Option<usize>) -> Option<Arrow> {
+        let dim = dim.filter(|dim| (1..=MAX_DIM).contains(dim));
         let list_of = |item: Arrow, dim: usize| {
             Some(Arrow::FixedSizeList(Arc::new(ArrowField::new("item", item, false)), i32::try_from(dim).ok()?))
         };
@@ -159,7 +164,7 @@ impl DataType {
             Self::Json | Self::SparseFloatVector => Some(Arrow::Binary),
             Self::Array => {
                 let element = element?;
-                if element == Self::Array {
+                if element == Self::Array || element.is_vector() {
                     return None;
                 }
                 Some(Arrow::List(Arc::new(ArrowField::new("item", element.arrow(None, None)?, false))))
@@ -176,7 +181,7 @@ impl DataType {
     /// A rough number of bytes that one value takes on the wire, for estimates before a row was seen. Text and JSON count
     /// as 64 bytes, sparse vectors as 400.
     pub fn typical_bytes(self, dim: Option<usize>) -> usize {
-        let dim = dim.unwrap_or(0);
+        let dim = dim.filter(|dim| *dim <= MAX_DIM).unwrap_or(0);
         match self {
             Self::Bool | Self::Int8 => 1,
             Self::Int16 | Self::Int32 | Self::Float => 4,
@@ -234,13 +239,19 @@ mod tests {
     }
 
     #[test]
-    fn an_array_of_arrays_has_no_form() {
+    fn an_array_of_arrays_or_vectors_has_no_form() {
         assert_eq!(DataType::Array.arrow(Some(DataType::Array), None), None);
+        assert_eq!(DataType::Array.arrow(Some(DataType::SparseFloatVector), None), None);
         assert_eq!(DataType::Unknown(31).arrow(None, None), None);
     }
 
     #[test]
     fn a_huge_dimension_does_not_overflow() {
-        assert_eq!(DataType::BFloat16Vector.arrow(None, Some(usize::MAX)), None);
+        for data_type in [DataType::BFloat16Vector, DataType::FloatVector, DataType::BinaryVector] {
+            for dim in [0, MAX_DIM + 1, 1 << 62, usize::MAX] {
+                assert_eq!(data_type.arrow(None, Some(dim)), None);
+                assert_eq!(data_type.typical_bytes(Some(dim)), 0);
+            }
+        }
     }
 }

@@ -17,15 +17,30 @@ use milvus::proto::schema::{FieldData, ScalarField, field_data, scalar_field, ve
 
 use crate::collection::{BatchError, DataType, Field, RowBatch};
 
+/// Most bytes that a column of vectors may take with its nulls; as much as a whole answer may hold.
+const MOST_ROOM: usize = 256 << 20;
+
 /// A batch with the columns of `fields`, taken out of an answer. Other columns are dropped.
 pub fn batch(fields: &[Field], mut answer: Vec<FieldData>) -> Result<RowBatch, BatchError> {
     let key = fields
         .iter()
         .find(|field| field.primary_key)
         .ok_or_else(|| BatchError::MissingColumn("primary key".to_owned()))?;
-    // An answer without rows may leave out its columns.
-    let rows = answer.iter().find(|data| data.field_name == key.name).map_or(0, scalar_rows);
+    // An answer without rows may leave out its columns, or bring them empty.
+    let keys = answer.iter().find(|data| data.field_name == key.name);
+    let has_keys = keys.is_some();
+    let rows = keys.map_or(0, scalar_rows);
     if rows == 0 {
+        for data in answer {
+            let Some(field) = fields.iter().find(|field| field.name == data.field_name) else { continue };
+            match column(field, data, 0) {
+                Err(BatchError::Length { rows: 1.., .. }) if !has_keys => {
+                    return Err(BatchError::MissingColumn(key.name.clone()));
+                }
+                Err(error @ BatchError::Length { rows: 1.., .. }) => return Err(error),
+                _ => {}
+            }
+        }
         return RowBatch::new(fields, fields.iter().map(empty).collect::<Result<_, _>>()?);
     }
     let columns = fields
@@ -109,6 +124,11 @@ fn with_nulls(field: &Field, values: ArrayRef, valid: Vec<bool>, rows: usize) ->
     }
     if values.len() != present {
         return Err(length(values.len()));
+    }
+    // Arrow makes room for vectors that are null, so a list of bits can ask for more memory than there is.
+    let room = field.data_type.typical_bytes(field.dim()).saturating_mul(rows);
+    if field.data_type.is_vector() && field.data_type != DataType::SparseFloatVector && room > MOST_ROOM {
+        return Err(BatchError::TooLarge(field.name.clone()));
     }
     let mut next = 0_u32;
     let places: UInt32Array = valid
@@ -206,6 +226,9 @@ fn vector(field: &Field, values: vector_field::Data, dim: usize) -> Result<Array
             fixed_list(field, Arrow::Float32, dim, Arc::new(Float32Array::new(values.data.into(), None)))
         }
         (DataType::Float16Vector, Data::Float16Vector(bytes)) => {
+            if !bytes.len().is_multiple_of(2) {
+                return Err(BatchError::Length { column: field.name.clone(), rows: bytes.len(), expected: dim });
+            }
             let values = bytes.len() / 2;
             let buffer = ScalarBuffer::<half::f16>::new(aligned(bytes), 0, values);
             fixed_list(field, Arrow::Float16, dim, Arc::new(Float16Array::new(buffer, None)))
@@ -281,5 +304,66 @@ fn vector_name(data: &vector_field::Data) -> &'static str {
         Data::SparseFloatVector(_) => "sparse vectors",
         Data::Int8Vector(_) => "int8 vectors",
         Data::VectorArray(_) => "arrays of vectors",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use milvus::proto::schema::{LongArray, VectorField};
+
+    use super::*;
+
+    fn keys(keys: &[i64]) -> FieldData {
+        let data = Some(scalar_field::Data::LongData(LongArray { data: keys.to_vec() }));
+        FieldData {
+            field_name: "id".into(),
+            field: Some(field_data::Field::Scalars(ScalarField { data, valid_data: Vec::new() })),
+            ..FieldData::default()
+        }
+    }
+
+    fn vectors(data: Option<vector_field::Data>, dim: i64, valid_data: Vec<bool>) -> FieldData {
+        FieldData {
+            field_name: "v".into(),
+            field: Some(field_data::Field::Vectors(VectorField { dim, data, valid_data: Vec::new() })),
+            valid_data,
+            ..FieldData::default()
+        }
+    }
+
+    fn fields(data_type: DataType, dim: usize) -> [Field; 2] {
+        let mut vector = Field { nullable: true, ..Field::new("v", data_type) };
+        vector.params.insert("dim".into(), dim.to_string());
+        [Field { primary_key: true, ..Field::new("id", DataType::Int64) }, vector]
+    }
+
+    #[test]
+    fn columns_without_keys_are_not_taken_for_an_empty_answer() {
+        let fields = fields(DataType::Int8Vector, 2);
+        let four = || vectors(Some(vector_field::Data::Int8Vector(vec![1, 2, 3, 4])), 2, Vec::new());
+        assert_eq!(batch(&fields, vec![four()]).unwrap_err(), BatchError::MissingColumn("id".into()));
+        assert!(matches!(batch(&fields, vec![four(), keys(&[])]), Err(BatchError::Length { rows: 2, .. })));
+        // Empty answers come in all forms.
+        let empty = || vectors(Some(vector_field::Data::Int8Vector(Vec::new())), 0, Vec::new());
+        for answer in [vec![], vec![empty()], vec![keys(&[])], vec![keys(&[]), empty()]] {
+            assert_eq!(batch(&fields, answer).unwrap().rows(), 0);
+        }
+    }
+
+    #[test]
+    fn half_a_number_is_no_number() {
+        let odd = vectors(Some(vector_field::Data::Float16Vector(vec![0; 5])), 2, Vec::new());
+        assert!(matches!(
+            batch(&fields(DataType::Float16Vector, 2), vec![keys(&[1]), odd]),
+            Err(BatchError::Length { rows: 5, .. })
+        ));
+    }
+
+    #[test]
+    fn a_few_bits_do_not_cost_gigabytes() {
+        let rows: Vec<i64> = (0..1_000).collect();
+        let nulls = vectors(None, 1 << 20, vec![false; rows.len()]);
+        let fields = fields(DataType::FloatVector, 1 << 20);
+        assert_eq!(batch(&fields, vec![keys(&rows), nulls]).unwrap_err(), BatchError::TooLarge("v".into()));
     }
 }

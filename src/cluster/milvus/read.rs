@@ -22,7 +22,7 @@ use super::client::{Client, Stub};
 use super::{Milvus, decode, describe, expression};
 use crate::cluster::{ErrorKind, Fitting, Moment, ReadSide, Result, Scan, Watch};
 use crate::collection::{
-    Capabilities, DYNAMIC_FIELD, DataType, Field, Index, Key, KeyRange, LiveCollection, LoadState, RowBatch,
+    BatchError, Capabilities, DYNAMIC_FIELD, DataType, Field, Index, Key, KeyRange, LiveCollection, LoadState, RowBatch,
 };
 use crate::crash_point;
 use crate::plan::resolved::Endpoint;
@@ -118,11 +118,8 @@ impl Milvus {
         let answer = self.query(scan, Self::select(scan, range), output, params).await?;
         let batch = decode::batch(fields, answer.fields_data);
         batch.and_then(|batch| batch.check_range(range).map(|()| batch)).map_err(|error| {
-            self.client.error(
-                ErrorKind::Nonsense,
-                &format!("query collection `{}`", scan.collection),
-                error.to_string(),
-            )
+            let kind = if matches!(error, BatchError::TooLarge(_)) { ErrorKind::TooLarge } else { ErrorKind::Nonsense };
+            self.client.error(kind, &format!("query collection `{}`", scan.collection), error.to_string())
         })
     }
 
