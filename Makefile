@@ -3,13 +3,15 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help servers build demo bench-mapping torture test lint fmt schemas clean
+.PHONY: help servers build demo bench-mapping torture fuzz test lint fmt schemas clean
 
 PYTHON := .servers/venv/bin/python
 CHECK_SCHEMA := .servers/venv/bin/check-jsonschema
 SCHEMA := schemas/plan.v1.schema.json
 TEST_THREADS ?= 5
 TORTURE_RUNS ?= 200
+FUZZ_TARGETS ?= plan settings state answer
+FUZZ_SECONDS ?= 60
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -46,6 +48,10 @@ test: servers lint schemas ## Run everything, on real servers too
 	cargo test --locked --doc
 	cargo test --locked --lib --bins
 	cargo test --locked --test it -- --test-threads=$(TEST_THREADS)
+
+# What is found stays in fuzz/artifacts; fuzz/README.md says what to do with it.
+fuzz: ## Throw bytes at everything that reads bytes, FUZZ_SECONDS for each target (needs cargo-fuzz and a nightly toolchain)
+	for target in $(FUZZ_TARGETS); do fuzz/run $$target $(FUZZ_SECONDS); done
 
 clean: ## Remove what was built, installed and left behind by the demo
 	cargo clean

@@ -9,6 +9,7 @@ mod duplicates;
 mod examples;
 mod fenced;
 mod first_copy;
+mod hostile;
 mod house;
 mod kills;
 mod limits;

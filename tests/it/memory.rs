@@ -10,7 +10,7 @@ const ROWS: u64 = 1_000_000;
 const LIMIT: u64 = 300 * 1024;
 
 /// The most memory that a process ever held, in KiB: the kernel keeps count.
-fn peak(pid: u32) -> Option<u64> {
+pub fn peak(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()

@@ -1,0 +1,43 @@
+//! Counts that are wrong.
+
+use milvus::proto::milvus::{QueryRequest, QueryResults};
+use milvus::proto::schema::FieldData;
+
+use super::between::Between;
+use super::{counted, counts, long_column, refused};
+use crate::servers::source;
+
+/// A server that counts ranges otherwise than keys that are named.
+fn counting(change: impl Fn(i64) -> Vec<FieldData> + Send + Sync + 'static) -> Between {
+    Between::answering(source(), "Query", move |request: &QueryRequest, answer: &mut QueryResults| {
+        if counts(request) && !request.expr.contains(" in [") {
+            answer.fields_data = change(counted(answer));
+        }
+    })
+}
+
+#[test]
+fn a_count_that_is_too_high_stands_for_rows_that_are_never_returned() {
+    refused(&counting(|count| vec![long_column("count(*)", count + 1)]))
+        .says(&["rows that the source counts and never returns: 1 (keys above"]);
+}
+
+#[test]
+fn a_count_that_is_too_low_is_not_believed() {
+    refused(&counting(|count| vec![long_column("count(*)", count - 1)])).says(&["its rows change while they are read"]);
+}
+
+#[test]
+fn a_count_beyond_all_numbers_of_rows_is_no_reason_to_stop_short() {
+    refused(&counting(|_| vec![long_column("count(*)", i64::MAX)]));
+}
+
+#[test]
+fn a_negative_count_is_none() {
+    refused(&counting(|_| vec![long_column("count(*)", -1)])).says(&["the answer holds no count"]);
+}
+
+#[test]
+fn an_answer_without_its_count_is_none() {
+    refused(&counting(|_| Vec::new())).says(&["the answer holds no count"]);
+}
