@@ -50,12 +50,16 @@ fn refused(source: &Between) -> Run {
     failed(&plan(source.uri(), lite_target().uri()).0)
 }
 
-/// The run fails, soon, and says whose fault it is.
+/// `apply` fails, soon, and says why.
 #[track_caller]
 fn failed(work: &Workspace) -> Run {
     let started = Instant::now();
-    let run = work.apply();
-    let (took, words) = (started.elapsed(), run.words());
+    fails(work.apply(), started.elapsed())
+}
+
+#[track_caller]
+fn fails(run: Run, took: Duration) -> Run {
+    let words = run.words();
     println!("{:?} after {took:?}: {words}", run.code);
     assert!(took < SOON, "{took:?}");
     assert!(!matches!(run.code, None | Some(0 | 70)), "{:?}: {words}", run.code);

@@ -19,7 +19,7 @@ fn counting(change: impl Fn(i64) -> Vec<FieldData> + Send + Sync + 'static) -> B
 #[test]
 fn a_count_that_is_too_high_stands_for_rows_that_are_never_returned() {
     refused(&counting(|count| vec![long_column("count(*)", count + 1)]))
-        .says(&["rows that the source counts and never returns: 1 (keys above"]);
+        .says(&["rows that the source counts and never returns: 1 ("]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn column(name: &'static str, change: impl Fn(&mut FieldData) + Send + Sync + 's
     returning(move |_, columns| columns.iter_mut().filter(|column| column.field_name == name).for_each(&change))
 }
 
-fn keys(column: &mut FieldData) -> &mut Vec<i64> {
+pub fn keys(column: &mut FieldData) -> &mut Vec<i64> {
     match &mut column.field {
         Some(field_data::Field::Scalars(ScalarField { data: Some(scalar_field::Data::LongData(keys)), .. })) => {
             &mut keys.data
@@ -53,7 +53,7 @@ fn floats(column: &mut FieldData) -> (&mut i64, &mut FloatArray) {
 }
 
 /// The rows of an answer in another order, or some of them, or some of them more than once.
-fn rearrange(columns: &mut [FieldData], order: impl Fn(&[i64]) -> Vec<usize>) {
+pub fn rearrange(columns: &mut [FieldData], order: impl Fn(&[i64]) -> Vec<usize>) {
     let Some(at) = columns.iter().position(|column| column.field_name == "id") else { return };
     let order = order(keys(&mut columns[at]));
     fn pick<T: Clone>(values: &mut Vec<T>, order: &[usize]) {
@@ -179,9 +179,13 @@ fn text_that_is_no_utf8_is_refused() {
 #[test]
 fn a_message_that_says_it_is_huge_is_not_waited_for() {
     // A gigabyte, by the five bytes that stand before a message; nothing of it follows.
-    let source =
+    let huge =
         Between::asking(source(), |method, _| (method == "Query").then(|| Fate::Body("\0\x3f\x7f\x7f\x7f".to_owned())));
-    refused(&source).says(&["too large"]);
+    refused(&huge).says(&["too large"]);
+    // A quarter of that is allowed, and does not come either.
+    let source =
+        Between::asking(source(), |method, _| (method == "Query").then(|| Fate::Body("\0\x0f\x7f\x7f\x7f".to_owned())));
+    refused(&source).says(&["could not query"]);
 }
 
 #[test]
