@@ -4,11 +4,12 @@ mod damage;
 mod honest;
 
 use arbitrary::{Result, Unstructured};
+use milvus::proto::common::Status;
 use milvus::proto::milvus::{DescribeCollectionResponse, QueryResults};
 use milvus::proto::schema::FieldData;
 use prost::Message;
 
-use crate::cluster::milvus::{capabilities, decode, describe, encode};
+use crate::cluster::milvus::{capabilities, decode, describe, encode, status};
 use crate::collection::{DYNAMIC_FIELD, DataType, Field, KeyRange, RowBatch, RowHasher};
 
 /// An answer is refused, or is a batch that keeps what a batch promises; the first byte says how the rest becomes one.
@@ -16,10 +17,11 @@ pub fn answer(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let mut source = Unstructured::new(rest);
     // Bytes that run out end an input and break nothing.
-    let _ran_out = match kind % 4 {
+    let _ran_out = match kind % 5 {
         0 => raw(&mut source),
         1 => description(&mut source),
         2 => honest_answer(&mut source),
+        4 => status(&mut source),
         _ => damaged_answer(&mut source),
     };
 }
@@ -30,6 +32,25 @@ fn raw(source: &mut Unstructured<'_>) -> Result<()> {
     if let Ok(message) = QueryResults::decode(source.peek_bytes(source.len()).unwrap_or_default()) {
         accept(&fields, message.fields_data);
     }
+    Ok(())
+}
+
+/// Any status and any text beside it: what a server says went wrong can be told in one line.
+fn status(source: &mut Unstructured<'_>) -> Result<()> {
+    let message = Status {
+        code: source.arbitrary()?,
+        retriable: source.arbitrary()?,
+        reason: source.arbitrary()?,
+        ..Status::default()
+    };
+    if let Err(error) = status::check("http://here:1", "ask", Some(&message)) {
+        let text = error.to_string();
+        assert!(!text.contains('\n') && text.len() < 8_192, "{text:?}");
+    } else {
+        assert_eq!(message.code, 0);
+    }
+    let version = capabilities::Version::parse(&message.reason);
+    let _known = (capabilities::of(version), version.to_string());
     Ok(())
 }
 

@@ -79,11 +79,11 @@ pub async fn census(
         }
         let split_rows = (SPLIT_BYTES / rows.row_bytes.max(1)).clamp(1, most_rows.max(1));
         let walk = walk(read, scan, physical, split_rows).await?;
-        rows.physical = rows.physical.saturating_add(walk.physical);
-        rows.doubled = Some(rows.doubled.unwrap_or_default().saturating_add(walk.doubled));
+        rows.physical += walk.physical;
+        rows.doubled = Some(rows.doubled.unwrap_or_default() + walk.doubled);
         rows.doubled_keys.extend(walk.doubled_keys);
         rows.doubled_keys.truncate(EXAMPLES);
-        rows.unreadable = rows.unreadable.saturating_add(walk.unreadable);
+        rows.unreadable += walk.unreadable;
         if !walk.unreadable_place.is_empty() {
             rows.unreadable_place = walk.unreadable_place;
         }
@@ -103,7 +103,7 @@ pub async fn census(
             // Rows went away meanwhile, which must not be taken for keys that stand in two partitions.
             return Err(JobError::Moving(scan.collection.clone()));
         }
-        let keys = walk.physical - walk.doubled - walk.unreadable;
+        let keys = walk.physical.saturating_sub(walk.doubled).saturating_sub(walk.unreadable);
         rows.crossing = (rows.distinct() - rows.unreadable.min(rows.distinct())).saturating_sub(keys);
     }
     Ok(Census { splits, rows, moment: scan.moment })
@@ -165,10 +165,10 @@ impl Walk {
 
     fn add(&mut self, piece: Piece, split_rows: u64) {
         self.keys += piece.keys.len() as u64;
-        self.physical = self.physical.saturating_add(piece.physical);
-        self.doubled = self.doubled.saturating_add(piece.doubled);
+        self.physical += piece.physical;
+        self.doubled += piece.doubled;
         self.doubled_keys.extend(piece.doubled_keys);
-        self.unreadable = self.unreadable.saturating_add(piece.unreadable);
+        self.unreadable += piece.unreadable;
         if !piece.unreadable_place.is_empty() {
             self.unreadable_place = piece.unreadable_place;
         }

@@ -12,7 +12,7 @@ pub(crate) mod encode;
 mod expression;
 mod read;
 mod search;
-mod status;
+pub(crate) mod status;
 mod write;
 
 use crate::collection::Capabilities;

@@ -29,6 +29,8 @@ use crate::plan::resolved::Endpoint;
 
 /// Most rows that a query with a limit may ask for.
 const MAX_WINDOW: usize = 16_384;
+/// Most rows that a count is believed. Sums of counts, of which there are many, then stay far below what a number holds.
+const MOST_ROWS: u64 = 1 << 48;
 /// How long a load may take without getting further.
 const LOAD_PATIENCE: Duration = Duration::from_secs(600);
 /// How often a server is asked how far it is.
@@ -132,10 +134,15 @@ impl Milvus {
             },
             _ => None,
         });
-        count.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| {
+        let nonsense = |message: &str| {
             let action = format!("count the rows of collection `{}`", scan.collection);
-            self.client.error(ErrorKind::Nonsense, &action, "the answer holds no count")
-        })
+            self.client.error(ErrorKind::Nonsense, &action, message)
+        };
+        match count.and_then(|count| u64::try_from(count).ok()) {
+            Some(count) if count <= MOST_ROWS => Ok(count),
+            Some(count) => Err(nonsense(&format!("the answer counts {count} rows, more than any collection holds"))),
+            None => Err(nonsense("the answer holds no count")),
+        }
     }
 
     async fn load_state(&self, database: &str, collection: &str, partitions: Vec<String>) -> Result<LoadState> {

@@ -45,7 +45,7 @@ fn place(uri: &str) -> Place {
 }
 
 fn limits(case: &Case) -> Limits {
-    Limits { write_mb_per_s: None, concurrency: case.at_once }
+    Limits { write_mb_per_s: None, concurrency: case.at_once, split_rows: case.split_rows as u64 }
 }
 
 /// Tells the world where a run stands.
