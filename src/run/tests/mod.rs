@@ -149,7 +149,8 @@ fn attempt(case: &Case, stage: &Stage, store: &Store, number: u32) -> Option<Res
 /// Splits that the journal has as done while the target does not hold their rows.
 fn ahead_of_the_target(world: &World, store: &Store, id: &JobId) -> Vec<String> {
     let (Some(job), Some(target)) = (store.job(id).unwrap(), world.target.get(NAME)) else { return Vec::new() };
-    if job.target_id.is_some_and(|id| id != target.id) || world.source_changed > 0 {
+    // What was deleted late was deleted by the proof, or by a comparison, which the proof finds.
+    if job.target_id.is_some_and(|id| id != target.id) || world.source_changed > 0 || world.deleted_late {
         return Vec::new();
     }
     let splits = job.splits.iter().flatten().zip(&job.progress).enumerate();
@@ -174,6 +175,16 @@ fn ahead_of_the_target(world: &World, store: &Store, id: &JobId) -> Vec<String> 
             _ => None,
         })
         .collect()
+}
+
+/// Whether something happened after the proof had looked there. No reading can tell what comes after it.
+fn too_late(case: &Case, world: &World) -> bool {
+    let (read, counted) = match case.flavour {
+        // Rows that only the target has are no reason to read it once more.
+        Flavour::Converge => (world.verifying, world.verifying),
+        _ => (world.target_moment, world.source_counted),
+    };
+    world.landed > read || world.source_changed > counted || world.replaced > world.target_read
 }
 
 /// Runs the same command until it succeeds.
@@ -202,6 +213,9 @@ fn sequence(case: &Case, folder: &Path) -> Result<Ended, String> {
         if entry.action == Action::Blocked {
             let mut world = stage.world();
             let is_stranger = world.target.get(NAME).is_some_and(|target| world.strangers.contains(&target.id));
+            if !is_stranger && too_late(case, &world) {
+                return Ok(Ended { attempts: number, too_late: true });
+            }
             if !is_stranger {
                 drop(world);
                 return Err(told(format!("blocked: {:?}", entry.blocked)));
@@ -241,11 +255,7 @@ fn sequence(case: &Case, folder: &Path) -> Result<Ended, String> {
             }
             Some(Ok(success)) => {
                 let world = stage.world();
-                // Rows that only the target has are no reason to read it once more.
-                let proof = if case.flavour == Flavour::Converge { world.verifying } else { world.target_moment };
-                let too_late = world.landed > proof
-                    || world.source_changed > world.source_counted
-                    || world.replaced > world.target_read;
+                let too_late = too_late(case, &world);
                 if too_late {
                     return Ok(Ended { attempts: number, too_late });
                 }

@@ -139,6 +139,8 @@ pub struct World {
     pub target_moment: u32,
     pub source_counted: u32,
     pub source_changed: u32,
+    /// Whether a deletion landed late.
+    pub deleted_late: bool,
     /// When the last proof began.
     pub verifying: u32,
     random: u64,
@@ -168,6 +170,7 @@ impl World {
             target_moment: 0,
             source_counted: 0,
             source_changed: 0,
+            deleted_late: false,
             verifying: 0,
             random: seed | 1,
         }
@@ -200,6 +203,7 @@ impl World {
         for (id, write) in due {
             self.trace.push(format!("     … lands late: {}", told(&write)));
             self.landed = self.calls;
+            self.deleted_late |= matches!(write, Write::Delete(..));
             self.land(id, write, None);
         }
         let now = self.calls;
