@@ -245,7 +245,9 @@ impl Job<'_> {
             Progress::Done(tally) => tally.held(),
             _ => 0,
         };
-        if splits.iter().map(|(_, _, progress)| held(progress)).sum::<u64>() == now {
+        // A split that is not done holds rows too, as many as others may have lost.
+        let complete = splits.iter().all(|(.., progress)| matches!(progress, Progress::Done(_)));
+        if complete && splits.iter().map(|(.., progress)| held(progress)).sum::<u64>() == now {
             return Ok(Vec::new());
         }
         let (mut moved, mut known) = (Vec::new(), 0);
