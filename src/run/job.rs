@@ -191,7 +191,6 @@ impl<'a> Job<'a> {
         self.make_partitions().await?;
         self.begun();
         self.prepare_target().await?;
-        self.fence().await?;
         self.phase("copying")?;
         self.copy().await?;
         self.finish().await

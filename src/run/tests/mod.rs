@@ -207,7 +207,10 @@ fn sequence(case: &Case, folder: &Path) -> Result<Ended, String> {
     let most = 3 + 2 * case.script.len() as u32;
     for number in 1..=most {
         let stage = Stage { death: Arc::new(Notify::new()), stop: CancellationToken::new(), ..stage.clone() };
-        stage.world().saw_stranger = false;
+        {
+            let mut world = stage.world();
+            (world.saw_stranger, world.written_after, world.at_once) = (false, 0, case.at_once);
+        }
         let (entry, _) = look(case, &stage, &store);
         stage.world().trace.push(format!("--- attempt {number}: {:?}, {:?}", entry.action, entry.work));
         if entry.action == Action::Blocked {

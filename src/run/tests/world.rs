@@ -131,6 +131,9 @@ pub struct World {
     pub strangers: BTreeSet<i64>,
     /// Whether this attempt was told of a stranger.
     pub saw_stranger: bool,
+    /// Writes into its collection since then, and how many splits are in flight.
+    pub written_after: usize,
+    pub at_once: usize,
     /// When the target was last replaced by a stranger, when rows of it were last read, when a write landed late, when a moment
     /// of the target was asked for, when the source was counted, and when it changed.
     pub replaced: u32,
@@ -164,6 +167,8 @@ impl World {
             sent: HashSet::new(),
             strangers: BTreeSet::new(),
             saw_stranger: false,
+            written_after: 0,
+            at_once: 1,
             replaced: 0,
             target_read: 0,
             landed: 0,
@@ -249,6 +254,10 @@ impl World {
     /// Holds a write against what is promised of writes, and remembers it as sent unless it is refused unseen.
     pub fn judge(&mut self, id: i64, write: &Write, key: &Field, refused: bool) {
         if self.strangers.contains(&id) && self.saw_stranger {
+            self.written_after += 1;
+        }
+        // Splits that looked before somebody else came, and hear of it from another split, may be about to write.
+        if self.written_after >= self.at_once {
             self.breaches.push("rows were written into a collection that is known to be somebody else's".into());
         }
         let (rows, inserted) = match write {
