@@ -104,6 +104,7 @@ impl FakeCluster {
             // Both are refused before any row is looked at.
             let refused = matches!(trouble, Some(Trouble::Fails(ErrorKind::TooLarge | ErrorKind::RateLimited)));
             world.judge(id, &write, &key, refused);
+            world.looks_since = None;
             match trouble {
                 Some(Trouble::Fails(kind)) => return Err(world.error(kind, &what)),
                 Some(Trouble::AnswerLost) => {
@@ -223,9 +224,8 @@ impl ReadSide for FakeCluster {
 
     async fn moment(&self, _: &str, _: &str) -> Result<Moment> {
         self.call("moment", |world| {
-            if self.target {
-                world.target_moment = world.calls;
-            }
+            let now = world.calls;
+            world.looks_since.get_or_insert(now);
             Ok(Moment::default())
         })
         .await
@@ -233,9 +233,6 @@ impl ReadSide for FakeCluster {
 
     async fn count(&self, scan: &Scan, range: &KeyRange) -> Result<u64> {
         self.call(&format!("count {range}"), |world| {
-            if !self.target {
-                world.source_counted = world.calls;
-            }
             Self::rows(world, self.target, scan, |there| there.seen(scan, range).len() as u64)
         })
         .await

@@ -57,7 +57,7 @@ impl Observer for Watcher {
         if let Event::Phase(name) = event {
             world.trace.push(format!("     {name}"));
             if *name == "verifying" {
-                world.verifying = world.calls;
+                world.looks_since = None;
             }
         }
     }
@@ -177,14 +177,10 @@ fn ahead_of_the_target(world: &World, store: &Store, id: &JobId) -> Vec<String> 
         .collect()
 }
 
-/// Whether something happened after the proof had looked there. No reading can tell what comes after it.
-fn too_late(case: &Case, world: &World) -> bool {
-    let (read, counted) = match case.flavour {
-        // Rows that only the target has are no reason to read it once more.
-        Flavour::Converge => (world.verifying, world.verifying),
-        _ => (world.target_moment, world.source_counted),
-    };
-    world.landed > read || world.source_changed > counted || world.replaced > world.target_read
+/// Whether something happened after the proof began to read, and nothing was written since. It may have looked there before.
+fn too_late(world: &World) -> bool {
+    let look = world.looks_since.unwrap_or_default();
+    world.landed > look || world.source_changed > look || world.replaced > world.target_read
 }
 
 /// Runs the same command until it succeeds.
@@ -216,7 +212,7 @@ fn sequence(case: &Case, folder: &Path) -> Result<Ended, String> {
         if entry.action == Action::Blocked {
             let mut world = stage.world();
             let is_stranger = world.target.get(NAME).is_some_and(|target| world.strangers.contains(&target.id));
-            if !is_stranger && too_late(case, &world) {
+            if !is_stranger && too_late(&world) {
                 return Ok(Ended { attempts: number, too_late: true });
             }
             if !is_stranger {
@@ -258,7 +254,7 @@ fn sequence(case: &Case, folder: &Path) -> Result<Ended, String> {
             }
             Some(Ok(success)) => {
                 let world = stage.world();
-                let too_late = too_late(case, &world);
+                let too_late = too_late(&world);
                 if too_late {
                     return Ok(Ended { attempts: number, too_late });
                 }

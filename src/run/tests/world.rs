@@ -134,18 +134,16 @@ pub struct World {
     /// Writes into its collection since then, and how many splits are in flight.
     pub written_after: usize,
     pub at_once: usize,
-    /// When the target was last replaced by a stranger, when rows of it were last read, when a write landed late, when a moment
-    /// of the target was asked for, when the source was counted, and when it changed.
+    /// When the target was last replaced by a stranger, when rows of it were last read, when a write landed late, and when the
+    /// source changed.
     pub replaced: u32,
     pub target_read: u32,
     pub landed: u32,
-    pub target_moment: u32,
-    pub source_counted: u32,
     pub source_changed: u32,
     /// Whether a deletion landed late.
     pub deleted_late: bool,
-    /// When the last proof began.
-    pub verifying: u32,
+    /// When the last reading of both sides began after which nothing was written.
+    pub looks_since: Option<u32>,
     random: u64,
 }
 
@@ -172,11 +170,9 @@ impl World {
             replaced: 0,
             target_read: 0,
             landed: 0,
-            target_moment: 0,
-            source_counted: 0,
             source_changed: 0,
             deleted_late: false,
-            verifying: 0,
+            looks_since: None,
             random: seed | 1,
         }
     }
