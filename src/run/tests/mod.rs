@@ -126,8 +126,13 @@ fn look(case: &Case, stage: &Stage, store: &Store) -> (Entry, Option<Census>) {
 }
 
 /// Runs what was decided; none where the process died.
-fn attempt(case: &Case, stage: &Stage, store: &Store, number: u32) -> Option<Result<Success, JobError>> {
-    let (entry, census) = look(case, &Stage { calm: true, ..stage.clone() }, store);
+fn attempt(
+    case: &Case,
+    stage: &Stage,
+    store: &Store,
+    number: u32,
+    (entry, census): (&Entry, Option<Census>),
+) -> Option<Result<Success, JobError>> {
     let sides = Sides {
         source: Arc::new(FakeCluster::new(stage.clone(), false)),
         target: Arc::new(FakeCluster::new(stage.clone(), true)),
@@ -136,7 +141,7 @@ fn attempt(case: &Case, stage: &Stage, store: &Store, number: u32) -> Option<Res
     let (run, watcher) = (format!("run-{number}"), Watcher(stage.clone()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let task = Task { entry: &entry, sides, pace: &pace, plan: ("p".into(), "p.yaml".into()), census };
+        let task = Task { entry, sides, pace: &pace, plan: ("p".into(), "p.yaml".into()), census };
         let execution = Execution { store, run: &run, observer: &watcher, stop: &stage.stop };
         tokio::select! {
             biased;
@@ -207,7 +212,7 @@ fn sequence(case: &Case, folder: &Path) -> Result<Ended, String> {
             let mut world = stage.world();
             (world.saw_stranger, world.written_after, world.at_once) = (false, 0, case.at_once);
         }
-        let (entry, _) = look(case, &stage, &store);
+        let (entry, census) = look(case, &stage, &store);
         stage.world().trace.push(format!("--- attempt {number}: {:?}, {:?}", entry.action, entry.work));
         if entry.action == Action::Blocked {
             let mut world = stage.world();
@@ -226,7 +231,7 @@ fn sequence(case: &Case, folder: &Path) -> Result<Ended, String> {
         // A run whose last call failed, the release of the source, has nothing left to do.
         let ended = match entry.work {
             Work::None => Some(Ok(Success { rows: case.wanted(&stage.world()).len() as u64, ..Success::default() })),
-            _ => attempt(case, &stage, &store, number),
+            _ => attempt(case, &stage, &store, number, (&entry, census)),
         };
         let mut breaches = std::mem::take(&mut stage.world().breaches);
         breaches.extend(ahead_of_the_target(&stage.world(), &store, &id));
