@@ -3,6 +3,7 @@
 //! `plan` looks and decides; `apply` goes on to run; `verify` looks and proves. Each begins with [`look`].
 
 mod look;
+pub mod stored;
 
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit_code::ExitCode;
-use super::{Context, Output, plan, printer, session};
+use super::{Context, Output, plan, session};
 use crate::diff::Work;
 use crate::flow::{self, Depth, View};
 use crate::render::progress::Expected;
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
         if let Err(code) = shown {
             return code;
         }
-        if view.changes.has_changes() && !arguments.auto_approve && !approved(context) {
+        if view.changes.has_changes() && !arguments.auto_approve && !session::approved(context) {
             return ExitCode::Failure;
         }
         let stop = session::stop_on_signals(context);
@@ -58,31 +58,16 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
         let expected =
             Expected { collections: working.clone().count(), rows: working.map(|entry| entry.rows_to_copy).sum() };
         let progress = session::progress(context, expected);
-        let reports = flow::apply(&mut view, &flow::new_run(), &progress, &stop).await;
+        let (run, requests) = (flow::new_run(), view.store.requests());
+        session::stop_on_request(requests.clone(), run.clone(), &stop, context);
+        let reports = flow::apply(&mut view, &run, &progress, &stop).await;
+        requests.forget(&run);
         progress.finish();
         if let Err(code) = report(&view, &reports, &again(arguments), context) {
             return code;
         }
         exit_code(&view, &reports)
     })
-}
-
-/// Asks. Only a full `yes` is one.
-fn approved(context: &Context) -> bool {
-    context.printer.important("\nDo you want to do this? Only `yes` is taken for an answer: ");
-    match printer::read_line().as_deref() {
-        Some("yes") => true,
-        Some(_) => {
-            context.printer.important("Nothing was done.\n");
-            false
-        }
-        None => {
-            context
-                .printer
-                .important("\nNothing was done: there is nobody to ask. `--auto-approve` goes on without asking.\n");
-            false
-        }
-    }
 }
 
 /// The command that goes on with what is left.

@@ -1,6 +1,7 @@
 //! The command line: one file for each command with its arguments, one call into the library, and one rendering.
 
 mod apply;
+mod cancel;
 pub mod exit_code;
 mod explain;
 mod guard;
@@ -9,7 +10,9 @@ mod plan;
 pub mod printer;
 mod schema;
 mod session;
+mod state;
 mod status;
+mod unlock;
 mod validate;
 mod verify;
 
@@ -93,6 +96,9 @@ enum Command {
     Apply(apply::ApplyArgs),
     Verify(verify::VerifyArgs),
     Status(status::StatusArgs),
+    Cancel(cancel::CancelArgs),
+    State(state::StateCommand),
+    Unlock(unlock::UnlockArgs),
     Explain(explain::ExplainArgs),
     Schema(schema::SchemaArgs),
 }
@@ -142,6 +148,9 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Apply(arguments) => apply::run(arguments, &context),
         Command::Verify(arguments) => verify::run(arguments, &context),
         Command::Status(arguments) => status::run(arguments, &context),
+        Command::Cancel(arguments) => cancel::run(arguments, &context),
+        Command::State(arguments) => state::run(arguments, &context),
+        Command::Unlock(arguments) => unlock::run(arguments, &context),
         Command::Explain(arguments) => explain::run(arguments, &context),
         Command::Schema(arguments) => schema::run(arguments, &context),
     }

@@ -1,7 +1,9 @@
 //! What commands that talk to clusters share: loading plans, the runtime, signals, progress, and errors to exit codes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::exit_code::ExitCode;
@@ -10,10 +12,13 @@ use crate::cluster::{ClusterError, ErrorKind};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flow::FlowError;
 use crate::plan::{self, Loaded};
-use crate::render::diagnostics;
 use crate::render::progress::{Expected, Mode, Progress};
+use crate::render::{self, diagnostics};
 use crate::run::JobError;
-use crate::state::StateError;
+use crate::state::{Requests, StateError};
+
+/// How often a run looks whether it was asked to stop.
+const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
 
 /// Loads plans, and says what is wrong with them.
 pub(super) fn load(plans: &[PathBuf], context: &Context) -> Result<Loaded, ExitCode> {
@@ -81,11 +86,64 @@ fn of_cluster(error: &ClusterError) -> ExitCode {
     }
 }
 
-fn of_state(error: &StateError) -> ExitCode {
+/// The exit code of state that cannot be used.
+pub(super) fn of_state(error: &StateError) -> ExitCode {
     match error {
-        StateError::Locked(_) => ExitCode::Locked,
+        StateError::Locked(_) | StateError::Unseen(_) => ExitCode::Locked,
         StateError::Damaged { .. } | StateError::Newer { .. } => ExitCode::Stale,
-        StateError::Io(_) => ExitCode::Failure,
+        StateError::Io(_) | StateError::Refused { .. } => ExitCode::Failure,
+    }
+}
+
+/// Says what is wrong with the state, and what to do about it.
+pub(super) fn say_state_error(error: &StateError, context: &Context) -> ExitCode {
+    say(&error.to_string(), error.help(), context);
+    of_state(error)
+}
+
+/// Where the state is that a command is about.
+#[derive(Debug, Args)]
+pub(super) struct StateArgs {
+    /// Plan files or folders whose state it is about; without, what applies in the current folder.
+    #[arg(value_name = "PLAN")]
+    plans: Vec<PathBuf>,
+    /// The state's folder, where it is not the one of the plans.
+    #[arg(long, value_name = "DIR", conflicts_with = "plans")]
+    state: Option<PathBuf>,
+}
+
+/// The state's folder.
+pub(super) fn state_folder(arguments: &StateArgs, context: &Context) -> Result<PathBuf, ExitCode> {
+    if let Some(state) = &arguments.state {
+        return Ok(state.clone());
+    }
+    if !arguments.plans.is_empty() {
+        return load(&arguments.plans, context).map(|loaded| loaded.settings.state);
+    }
+    match plan::settings_in(Path::new(".")) {
+        Ok(settings) => Ok(settings.state),
+        Err(found) => {
+            say_invalid(&found, context);
+            Err(ExitCode::InvalidPlan)
+        }
+    }
+}
+
+/// Asks. Only a full `yes` is one.
+pub(super) fn approved(context: &Context) -> bool {
+    context.printer.important("\nDo you want to do this? Only `yes` is taken for an answer: ");
+    match printer::read_line().as_deref() {
+        Some("yes") => true,
+        Some(_) => {
+            context.printer.important("Nothing was done.\n");
+            false
+        }
+        None => {
+            context
+                .printer
+                .important("\nNothing was done: there is nobody to ask. `--auto-approve` goes on without asking.\n");
+            false
+        }
     }
 }
 
@@ -153,6 +211,22 @@ pub(super) fn stop_on_signals(context: &Context) -> CancellationToken {
         }
     });
     stop
+}
+
+/// Stops, as the first signal does, once somebody asks for it by `vecferry cancel`.
+pub(super) fn stop_on_request(requests: Requests, run: String, stop: &CancellationToken, context: &Context) {
+    let asked = stop.clone();
+    let printer = context.printer;
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_FOR_REQUESTS).await;
+            let Some(by) = tokio::task::block_in_place(|| requests.asked(&run)) else { continue };
+            let by = render::harmless(&by);
+            printer.important(&format!("Canceled from {by}: finishing what is in flight, then stopping.\n"));
+            asked.cancel();
+            return;
+        }
+    });
 }
 
 /// Waits for a signal that asks to stop; false where none can be waited for.

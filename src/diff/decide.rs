@@ -33,7 +33,10 @@ pub fn decide(seen: Seen) -> Entry {
     };
     remarks(&mut entry);
     surveyed(&mut entry);
-    choose(&mut entry);
+    // Without the state nothing can be said of what stands on the target, and it would be the wrong thing.
+    if entry.seen.state_error.is_none() {
+        choose(&mut entry);
+    }
     if !entry.blocked.is_empty() {
         entry.action = Action::Blocked;
         entry.work = Work::None;
@@ -190,7 +193,7 @@ fn existing_target(entry: &mut Entry) -> (Action, Work) {
                     format!("the target was begun by run {run}, whose state is not here, and is unfinished"),
                 )
                 .help(
-                    "run where that state is, or set `on_existing: converge` to complete it or `replace` to start over",
+                    "run where that state is, or bring it here (`vecferry state export` there, `vecferry state import` here); or drop the target collection to start over, or set `on_existing: converge` to complete it or `replace` to drop it first",
                 ),
             );
             (Action::Blocked, Work::None)

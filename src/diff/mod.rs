@@ -230,8 +230,8 @@ pub struct Seen {
     pub source: Option<LiveCollection>,
     /// Why one of the sides could not be looked at, if it could not.
     pub source_error: Option<String>,
-    /// Why the state of this target cannot be read, if it cannot.
-    pub state_error: Option<String>,
+    /// Why the state of this target cannot be read, if it cannot, and the way out of it.
+    pub state_error: Option<(String, String)>,
     /// The target, if there is one.
     pub target: Option<LiveCollection>,
     /// Whether the target's database exists.

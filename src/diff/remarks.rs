@@ -7,13 +7,9 @@ use crate::diagnostic::Code;
 /// What the mapping and the census have to say.
 pub(super) fn remarks(entry: &mut Entry) {
     let seen = &entry.seen;
-    if let Some(error) = &seen.state_error {
+    if let Some((error, help)) = &seen.state_error {
         entry.state_conflict = true;
-        entry.blocked.push(
-            Note::new(Code::StateUnreadable, error.clone()).help(
-                "restore the state from a backup, or drop the target collection and delete that file to start over",
-            ),
-        );
+        entry.blocked.push(Note::new(Code::StateUnreadable, error.clone()).help(help.clone()));
     }
     if let Some(error) = &seen.source_error {
         entry.blocked.push(

@@ -236,6 +236,19 @@ fn without_the_state_an_unfinished_target_is_not_guessed_at() {
 }
 
 #[test]
+fn state_that_cannot_be_read_blocks_and_says_the_way_out_alone() {
+    let state_error = Some(("line 3: it was shortened".to_owned(), "`vecferry state rm x`".to_owned()));
+    for on_existing in [OnExisting::Fail, OnExisting::Replace, OnExisting::Converge] {
+        for target in [None, Some(live(&[])), Some(live(&UNFINISHED)), Some(live(&FINISHED))] {
+            let entry =
+                blocked(Seen { state_error: state_error.clone(), target, ..seen(on_existing) }, Code::StateUnreadable);
+            assert_eq!((entry.blocked.len(), entry.state_conflict), (1, true), "{:?}", entry.blocked);
+            assert_eq!(entry.blocked[0].help.as_deref(), Some("`vecferry state rm x`"));
+        }
+    }
+}
+
+#[test]
 fn converging_needs_a_target_that_fits() {
     let with = |change: fn(&mut LiveCollection)| {
         let mut target = live(&[]);

@@ -214,9 +214,10 @@ async fn one(
     let Wanted { address, from, to, settings, tier, .. } = want;
     let Stage { sides, at_once, split_rows, .. } = stage;
     let plan_hash = plan_hash(&from, &to, &settings);
-    let (prior, state_error) = match store.job(&JobId::of(&to.uri, &to.database, &to.collection)) {
+    let id = JobId::of(&to.uri, &to.database, &to.collection);
+    let (prior, state_error) = match store.job(&id) {
         Ok(job) => (job.as_ref().map(Prior::of), None),
-        Err(error) => (None, Some(error.to_string())),
+        Err(error) => (None, Some((error.to_string(), error.help_for(&id)))),
     };
     let database_exists = target_databases.is_none_or(|names| names.contains(&to.database));
     let (source, target) = futures::join!(sides.source.describe(&from.database, &from.collection), async {

@@ -51,6 +51,8 @@ fn written(path: &Path, damage: u8, records: &[u8]) {
     figures(&job);
     goes_on(path, &job);
 
+    // Beside its tail, a journal that is cut off is refused; without, it is an earlier one.
+    let _there_may_be_none = std::fs::remove_file(path.with_extension("tail"));
     let mut bytes = fs_err::read(path).expect("the journal");
     let place = usize::from(damage) * 97 % bytes.len();
     fs_err::write(path, &bytes[..place]).expect("the file can be written");

@@ -10,6 +10,7 @@ mod markup;
 pub mod progress;
 pub mod reports;
 mod snippet;
+pub mod state;
 pub mod status;
 mod values;
 pub mod verification;
@@ -27,6 +28,11 @@ pub struct Style {
 impl Style {
     /// Columns where there is no terminal to ask.
     pub const DEFAULT_WIDTH: usize = 100;
+}
+
+/// Text that others wrote, with nothing in it that a terminal would obey.
+pub fn harmless(text: &str) -> String {
+    words::clean(text)
 }
 
 /// A number and its noun: `1 plan`, `2 plans`.

@@ -5,7 +5,7 @@ use serde_json::{Value, json as value};
 use super::markup::{self, MARKER, MOST_BYTES};
 use super::words::{self, Tone, clean, columns, paint, wrap};
 use super::{Style, values};
-use crate::state::{Job, Outcome};
+use crate::state::{Header, Holder, Job, Outcome};
 
 /// Said where the state remembers nothing.
 const EMPTY: &str = "No runs yet.";
@@ -18,38 +18,63 @@ pub struct StatusEntry {
     pub id: String,
     /// The job, or why it cannot be read.
     pub job: Result<Job, String>,
-    /// Whether a living process writes to the target right now.
-    pub running: bool,
+    /// Who writes to the target right now.
+    pub holder: Holder,
+}
+
+impl StatusEntry {
+    /// Whether a process writes to the target, as far as it can be seen from here.
+    pub fn is_running(&self) -> bool {
+        self.holder != Holder::Nobody
+    }
+
+    /// What is peculiar about where it runs and who wrote it.
+    fn remarks(&self) -> Vec<String> {
+        let place = match &self.holder {
+            Holder::Unseen(owner) => Some(format!("on {}, cannot be seen from here: locked by {owner}", owner.host)),
+            Holder::Alive(_) | Holder::Nobody => None,
+        };
+        place.into_iter().chain(self.newer()).collect()
+    }
+
+    /// What is to be said where a newer version wrote it.
+    pub(super) fn newer(&self) -> Option<String> {
+        let Header { tool, format, .. } = &self.job.as_ref().ok().filter(|job| job.is_newer())?.header;
+        Some(format!("written by a newer vecferry ({tool}, format {format}): shown as far as it is understood"))
+    }
 }
 
 /// Everything that is shown of one job.
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     run: &'a str,
     collection: &'a str,
-    state: &'static str,
-    tone: Tone,
-    phase: &'a str,
-    done: u64,
-    total: Option<u64>,
+    pub(super) state: &'static str,
+    pub(super) tone: Tone,
+    pub(super) phase: &'a str,
+    pub(super) done: u64,
+    pub(super) total: Option<u64>,
     rate: Option<u64>,
     seconds_left: Option<u64>,
     retries: u64,
     quarantined: u64,
-    error: Option<&'a str>,
+    pub(super) remarks: Vec<String>,
+    pub(super) error: Option<&'a str>,
 }
 
 impl<'a> Shown<'a> {
-    fn new(entry: &'a StatusEntry, now: jiff::Timestamp) -> Self {
+    pub(super) fn new(entry: &'a StatusEntry, now: jiff::Timestamp) -> Self {
         let job = match &entry.job {
             Ok(job) => job,
-            Err(error) => return Self::unreadable(&entry.id, error),
+            Err(error) => return Self::unreadable(entry, error),
         };
-        let (state, tone, error) = match (job.outcome, entry.running) {
+        let (state, tone, error) = match (job.outcome, entry.is_running()) {
             (Some(Outcome::Successful), _) => ("SUCCESSFUL", Tone::Good, None),
             (Some(Outcome::Failed), _) => ("FAILED", Tone::Bad, job.error.as_deref()),
             (Some(Outcome::Canceled), _) => ("CANCELED", Tone::Careful, None),
             (None, true) if job.attempted.is_none() => ("PENDING", Tone::Quiet, None),
             (None, true) => ("IN_PROGRESS", Tone::Careful, None),
+            // Its end may be a record that only the newer version knows.
+            (None, false) if job.is_newer() => ("UNKNOWN", Tone::Careful, None),
             (None, false) => ("FAILED", Tone::Bad, Some(INTERRUPTED)),
         };
         let runs = state == "IN_PROGRESS";
@@ -74,14 +99,15 @@ impl<'a> Shown<'a> {
             seconds_left,
             retries: job.retries,
             quarantined: job.rows_quarantined(),
+            remarks: entry.remarks(),
             error,
         }
     }
 
-    fn unreadable(id: &'a str, error: &'a str) -> Self {
+    fn unreadable(entry: &'a StatusEntry, error: &'a str) -> Self {
         Self {
             run: "",
-            collection: id,
+            collection: &entry.id,
             state: "UNKNOWN",
             tone: Tone::Bad,
             phase: "",
@@ -91,6 +117,7 @@ impl<'a> Shown<'a> {
             seconds_left: None,
             retries: 0,
             quarantined: 0,
+            remarks: entry.remarks(),
             error: Some(error),
         }
     }
@@ -115,11 +142,12 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Rows a second since the last process took the job up; rows of earlier ones do not count.
+/// Rows a second since the last process took the job up; rows of earlier ones do not count. None where the clock was set in
+/// between and makes nonsense of it.
 fn rate(job: &Job, now: jiff::Timestamp) -> Option<u64> {
     let seconds = now.duration_since(job.attempted?).as_secs_f64();
     let rows = job.rows_done().saturating_sub(job.rows_before_attempt);
-    (seconds >= 1.0 && rows > 0).then(|| (rows as f64 / seconds).round() as u64)
+    (seconds >= 1.0 && rows > 0).then(|| (rows as f64 / seconds).round() as u64).filter(|rate| *rate > 0)
 }
 
 /// Headings of the columns.
@@ -231,6 +259,9 @@ fn table(group: &[Shown<'_>], style: Style) -> String {
         if shown.quarantined > 0 {
             say(&format!("{} in quarantine", words::rows(shown.quarantined)), Tone::Careful);
         }
+        for remark in &shown.remarks {
+            say(&clean(remark), Tone::Careful);
+        }
         if let Some(error) = shown.error {
             say(&format!("error: {}", clean(error)), Tone::Bad);
         }
@@ -252,7 +283,8 @@ pub fn markdown(entries: &[StatusEntry], now: jiff::Timestamp) -> String {
         cells[0] = markup::code(shown.collection);
         cells[2] = markup::referenced(&cells[2]);
         let run = if shown.run.is_empty() { String::new() } else { markup::code(shown.run) };
-        let error = shown.error.map(markup::code).unwrap_or_default();
+        let said: Vec<&str> = shown.remarks.iter().map(String::as_str).chain(shown.error).collect();
+        let error = if said.is_empty() { String::new() } else { markup::code(&said.join("; ")) };
         let retries = if shown.retries > 0 { words::number(shown.retries) } else { String::new() };
         let line = format!("| {run} | {} | {retries} | {error} |\n", cells.join(" | "));
         ranked.push((u8::from(shown.state == "SUCCESSFUL"), line.len()));
@@ -271,7 +303,7 @@ pub fn json(entries: &[StatusEntry], now: jiff::Timestamp) -> Value {
     value!({ "format_version": values::FORMAT_VERSION, "jobs": jobs })
 }
 
-fn json_one(entry: &StatusEntry, now: jiff::Timestamp) -> Value {
+pub(super) fn json_one(entry: &StatusEntry, now: jiff::Timestamp) -> Value {
     let shown = Shown::new(entry, now);
     let header = entry.job.as_ref().ok().map(|job| &job.header);
     value!({
@@ -284,7 +316,15 @@ fn json_one(entry: &StatusEntry, now: jiff::Timestamp) -> Value {
         "target": header.map(|header| value!({ "uri": header.target_uri, "collection": header.target })),
         "state": shown.state,
         "phase": shown.phase,
-        "running": entry.running,
+        "running": entry.is_running(),
+        "lock": entry.holder.owner().map(|owner| value!({
+            "run": owner.run,
+            "pid": owner.pid,
+            "host": owner.host,
+            "since": owner.since,
+            "seen": matches!(entry.holder, Holder::Alive(_)),
+        })),
+        "newer": entry.job.as_ref().is_ok_and(Job::is_newer),
         "rows_done": shown.done,
         "rows_total": shown.total,
         "percent_done": shown.total.and_then(|total| words::percent(shown.done, total)),
@@ -300,137 +340,4 @@ fn json_one(entry: &StatusEntry, now: jiff::Timestamp) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::super::fixtures::{NARROW, NASTY, WIDE, assert_sound};
-    use super::*;
-    use crate::collection::{Fingerprint, KeyRange};
-    use crate::state::{FORMAT, Header, Record, Split};
-
-    fn at(second: i64) -> jiff::Timestamp {
-        jiff::Timestamp::from_second(1_780_000_000 + second).expect("a time")
-    }
-
-    fn job(run: &str, name: &str, started: i64, records: &[Record]) -> Job {
-        let mut job = Job::new(Header {
-            format: FORMAT,
-            tool: "0.1.0".into(),
-            run: run.into(),
-            plan: "knowledge-base".into(),
-            plan_file: "plans/kb.yaml".into(),
-            address: format!("kb.main.{name}"),
-            plan_hash: "p1".into(),
-            source_uri: "http://127.0.0.1:19530".into(),
-            source: format!("default.{name}"),
-            target_uri: "http://127.0.0.1:19531".into(),
-            target: format!("main.{name}"),
-            source_id: 1,
-            converging: false,
-            row_bytes: 400,
-            started: at(started),
-        });
-        for record in records {
-            job.apply(record).expect("a record that fits");
-        }
-        job
-    }
-
-    fn splits() -> Record {
-        let split = Split { partitions: Vec::new(), range: KeyRange::ALL, rows: 250_000 };
-        Record::Splits { list: vec![split; 4] }
-    }
-
-    fn attempt(second: i64) -> Record {
-        Record::Attempt { pid: 1, at: at(second) }
-    }
-
-    fn done(split: usize) -> Record {
-        let fingerprint = Fingerprint { rows: 250_000, sum: 1 };
-        Record::Done {
-            split,
-            fingerprint,
-            doubled: 0,
-            written: 250_000,
-            quarantined: 2,
-            touched: BTreeMap::new(),
-            at: at(100),
-        }
-    }
-
-    fn phase(name: &str) -> Record {
-        Record::Phase { name: name.into(), at: at(100) }
-    }
-
-    fn ended(outcome: Outcome, rows: u64, error: Option<&str>) -> Record {
-        Record::Ended { outcome, rows, error: error.map(str::to_owned), at: at(200) }
-    }
-
-    fn entry(id: &str, job: Result<Job, String>, running: bool) -> StatusEntry {
-        StatusEntry { id: id.into(), job, running }
-    }
-
-    fn all() -> Vec<StatusEntry> {
-        let retried = Record::Retried { class: "unavailable".into(), reason: "timeout".into() };
-        let active = [attempt(0), splits(), done(0), attempt(100), phase("copying"), retried, done(1)];
-        let good = [attempt(0), splits(), phase("verifying"), ended(Outcome::Successful, 1_000_000, None)];
-        let refused = "http://127.0.0.1:19531: could not insert into main.users: connection refused";
-        let bad = [attempt(0), splits(), done(0), phase("copying"), ended(Outcome::Failed, 0, Some(refused))];
-        let dead = [attempt(0), splits(), done(0), done(1), phase("copying")];
-        vec![
-            entry("a", Ok(job("r2", "articles", 50, &active)), true),
-            entry("b", Ok(job("r2", "events", 51, &[])), true),
-            entry("c", Ok(job("r1", "users", 0, &bad)), false),
-            entry("d", Ok(job("r1", "tags", 1, &good)), false),
-            entry("e", Ok(job("r1", "pages", 2, &dead)), false),
-            entry("f", Ok(job("r1", "logs", 3, &[attempt(0), ended(Outcome::Canceled, 0, None)])), false),
-            entry("main.x-0123", Err("jobs/main.x-0123.journal, line 3: the checksum is wrong".into()), false),
-        ]
-    }
-
-    #[test]
-    fn text_at_80_columns() {
-        let text = text(&all(), at(150), NARROW);
-        assert!(text.lines().all(|line| words::width(line) <= 80), "{text}");
-        insta::assert_snapshot!(text);
-    }
-
-    #[test]
-    fn text_at_200_columns() {
-        insta::assert_snapshot!(text(&all(), at(150), WIDE));
-    }
-
-    #[test]
-    fn markdown_for_a_comment() {
-        let markdown = markdown(&all(), at(150));
-        assert_sound(&markdown);
-        insta::assert_snapshot!(markdown);
-    }
-
-    #[test]
-    fn json_for_machines() {
-        insta::assert_snapshot!(serde_json::to_string_pretty(&json(&all(), at(150))).expect("json"));
-    }
-
-    /// 250,000 rows in 50 seconds of this attempt; the quarter that an earlier one did says nothing about the rate.
-    #[test]
-    fn the_rate_is_that_of_the_last_attempt() {
-        let all = all();
-        let shown = Shown::new(&all[0], at(150));
-        assert_eq!((shown.done, shown.rate, shown.seconds_left), (500_000, Some(5_000), Some(100)));
-    }
-
-    #[test]
-    fn nothing_yet() {
-        assert_eq!(text(&[], at(0), NARROW), "No runs yet.\n");
-        assert_eq!(json(&[], at(0))["jobs"], value!([]));
-    }
-
-    #[test]
-    fn names_from_outside_stay_in_their_place() {
-        let records = [attempt(0), phase(NASTY), ended(Outcome::Failed, 0, Some(NASTY))];
-        let all: Vec<_> = (0..500).map(|_| entry(NASTY, Ok(job(NASTY, NASTY, 0, &records)), false)).collect();
-        assert_sound(&markdown(&all, at(1)));
-        assert!(!text(&all, at(1), NARROW).contains(|c: char| c.is_control() && c != '\n'));
-    }
-}
+pub(super) mod tests;

@@ -6,8 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::collection::{Fingerprint, KeyRange};
 
-/// Version of the journal's format. Raised when a reader of the old one would misunderstand the new one.
-pub const FORMAT: u32 = 1;
+/// Version of the journal's format. Raised when a reader of the old one would misunderstand the new one. A journal keeps the
+/// format that it began with, and those of older formats are gone on with.
+pub const FORMAT: u32 = 2;
+
+/// The format from which on each line's checksum covers the one before it.
+pub const CHAINED: u32 = 2;
 
 /// The first record: what the job is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,29 @@ pub struct Header {
     pub row_bytes: u64,
     /// When it began.
     pub started: jiff::Timestamp,
+}
+
+impl Header {
+    /// What is left of a header of which nothing is understood.
+    pub(super) fn unknown() -> Self {
+        Self {
+            format: FORMAT,
+            tool: String::new(),
+            run: String::new(),
+            plan: String::new(),
+            plan_file: String::new(),
+            address: String::new(),
+            plan_hash: String::new(),
+            source_uri: String::new(),
+            source: String::new(),
+            target_uri: String::new(),
+            target: String::new(),
+            source_id: 0,
+            converging: false,
+            row_bytes: 0,
+            started: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
 }
 
 /// A range of keys, in some partitions where the collection has named ones.
@@ -134,6 +161,12 @@ pub enum Record {
         class: String,
         /// Why, in the server's words.
         reason: String,
+    },
+    /// The journal was brought back from an export. Whether the run went on after that was made, nobody knows, so whatever is
+    /// not known to have arrived may have been sent.
+    Restored {
+        /// When.
+        at: jiff::Timestamp,
     },
     /// What the job is busy with, for people.
     Phase {
@@ -300,6 +333,12 @@ impl Job {
                 self.touched = *at;
             }
             Record::Retried { .. } => self.retries += 1,
+            Record::Restored { at } => {
+                self.touched = *at;
+                for progress in self.progress.iter_mut().filter(|progress| **progress == Progress::Pending) {
+                    *progress = Progress::Dirty;
+                }
+            }
             Record::Phase { name, at } => (self.phase, self.touched) = (name.clone(), *at),
             Record::Ended { outcome, rows, error, at } => {
                 (self.outcome, self.verified_rows, self.error, self.touched) =
@@ -345,6 +384,11 @@ impl Job {
     /// Rows to copy in all, once the splits are known.
     pub fn rows_expected(&self) -> Option<u64> {
         self.splits.as_ref().map(|splits| total(splits.iter().map(|split| split.rows)))
+    }
+
+    /// Whether a newer version wrote it, so that only part of it is understood.
+    pub fn is_newer(&self) -> bool {
+        self.header.format > FORMAT
     }
 
     /// Whether it ended with every row verified.

@@ -1,20 +1,27 @@
 //! An append-only file of records, one a line: a checksum, a blank and the record as JSON.
 //!
 //! A file of lines rather than a database, because it can be read by people and by a second process while a run writes, and
-//! because every record but the last is final: recovery is cutting off one torn line.
+//! because every record but the last is final: recovery is cutting off one torn line. `replay` tells what a line is and when it
+//! is refused, `tail` how a file is recognised that was cut off between two lines.
 
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fs_err::{File, OpenOptions};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::StateError;
-use super::job::{FORMAT, Header, Job, Record};
+use super::durable::{remove, sync_folder_of};
+use super::job::{CHAINED, Header, Job, Record};
+use super::replay::{Later, Replayed, line, replay};
+use super::tail::{self, Tail, TailFile};
 use crate::crash_point;
 
-/// Longest line that is read. A list of a million splits takes about 100 MB.
-const MAX_LINE: usize = 512 << 20;
+/// How often a journal is read before it counts as damaged: who reads while another run begins a journal anew may see the new
+/// one beside the tail of the old one.
+const LOOKS: u32 = 3;
+/// Time between two of them.
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// A journal that is being written.
 #[derive(Debug)]
@@ -22,41 +29,39 @@ pub struct Journal {
     file: File,
     path: PathBuf,
     job: Job,
+    /// Records so far, and the checksum of the last of them.
+    end: Tail,
+    tail: TailFile,
     /// Set by the first error. What reached the disk is unknown from then on, and a record behind half a record would make
     /// the whole journal unreadable; the next process cuts the half off.
     broken: bool,
 }
 
 impl Journal {
-    /// A new journal. It exists, with its first record, before this returns.
+    /// A new journal, in place of an older one if there is one, which is kept beside it. It exists, with its first record,
+    /// before this returns; and at no moment is there neither of the two, so that a process that is killed in between forgets
+    /// nothing.
     pub fn create(path: &Path, header: Header) -> Result<Self, StateError> {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        let record = Record::Begin(Box::new(header.clone()));
-        file.write_all(line(&record)?.as_bytes())?;
-        file.sync_all()?;
-        // The name of a new file is durable only once its folder is.
-        if let Some(folder) = path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
+        let (text, sum) = line(&Record::Begin(Box::new(header.clone())), header.format, 0)?;
+        let (file, _) = place(path, text.as_bytes())?;
         crash_point::reached("journal begun");
-        Ok(Self { file, path: path.to_owned(), job: Job::new(header), broken: false })
+        let end = Tail { records: 1, sum };
+        let tail = if header.format >= CHAINED { TailFile::write(path, end) } else { TailFile::none() };
+        Ok(Self { file, path: path.to_owned(), job: Job::new(header), end, tail, broken: false })
     }
 
     /// Goes on with a journal, after cutting off a torn last line.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let (job, length) = replay(path)?;
+        let Replayed { job, length, end } = once(path, Later::Refuse)?;
         let Some(job) = job else {
-            return Err(StateError::Damaged {
-                path: path.to_owned(),
-                line: 1,
-                what: "the first record is missing".into(),
-            });
+            return Err(StateError::damaged(path, 1, "the first record is missing"));
         };
         let mut file = OpenOptions::new().write(true).open(path)?;
         file.set_len(length)?;
         file.seek(SeekFrom::End(0))?;
         file.sync_all()?;
-        Ok(Self { file, path: path.to_owned(), job, broken: false })
+        let tail = if job.header.format >= CHAINED { TailFile::write(path, end) } else { TailFile::none() };
+        Ok(Self { file, path: path.to_owned(), job, end, tail, broken: false })
     }
 
     /// Appends a record. When this returns, the record survives a power cut. After an error the journal must not be used
@@ -65,6 +70,7 @@ impl Journal {
         self.note(record)?;
         self.file.sync_data().inspect_err(|_| self.broken = true)?;
         crash_point::reached("record");
+        self.tail.move_to(self.end);
         Ok(())
     }
 
@@ -74,8 +80,10 @@ impl Journal {
             let message = format!("{} could not be written to before, and is left alone", self.path.display());
             return Err(std::io::Error::other(message).into());
         }
-        self.job.apply(record).map_err(|what| StateError::Damaged { path: self.path.clone(), line: 0, what })?;
-        self.file.write_all(line(record)?.as_bytes()).inspect_err(|_| self.broken = true)?;
+        let (text, sum) = line(record, self.job.header.format, self.end.sum)?;
+        self.job.apply(record).map_err(|what| StateError::damaged(&self.path, self.end.records + 1, &what))?;
+        self.file.write_all(text.as_bytes()).inspect_err(|_| self.broken = true)?;
+        self.end = Tail { records: self.end.records + 1, sum };
         Ok(())
     }
 
@@ -85,187 +93,110 @@ impl Journal {
     }
 }
 
-fn line(record: &Record) -> Result<String, StateError> {
-    let json = serde_json::to_string(record).map_err(std::io::Error::other)?;
-    Ok(format!("{:016x} {json}\n", xxh3_64(json.as_bytes())))
+/// Puts a journal in its place, whole and durable, and says where the one is now that was there. The tail of that one is gone
+/// before, so that no other journal is held against it.
+pub(super) fn place(path: &Path, text: &[u8]) -> std::io::Result<(File, Option<PathBuf>)> {
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&new)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    remove(&tail::path_of(path))?;
+    let mut old = None;
+    if path.exists() {
+        let aside = free_name(path);
+        // Not every file system has a second name for a file.
+        if fs_err::hard_link(path, &aside).is_err() {
+            fs_err::copy(path, &aside)?;
+            File::open(&aside)?.sync_all()?;
+        }
+        old = Some(aside);
+        crash_point::reached("old journal put aside");
+    }
+    fs_err::rename(&new, path)?;
+    // The name of a new file is durable only once its folder is.
+    sync_folder_of(path)?;
+    Ok((file, old))
+}
+
+/// Moves a journal away.
+pub(super) fn move_aside(path: &Path) -> std::io::Result<PathBuf> {
+    remove(&tail::path_of(path))?;
+    let aside = free_name(path);
+    fs_err::rename(path, &aside)?;
+    sync_folder_of(path)?;
+    Ok(aside)
+}
+
+/// A name for a journal that was replaced, which no older one has.
+fn free_name(path: &Path) -> PathBuf {
+    let mut number = jiff::Timestamp::now().as_millisecond().max(0);
+    loop {
+        let old = path.with_extension(format!("{number}.old"));
+        // The clock may have been set back, to a time that an older journal was moved away at.
+        if !old.exists() {
+            return old;
+        }
+        number += 1;
+    }
 }
 
 /// The job that a journal adds up to, or none where there is no journal or it holds nothing yet.
-pub fn read(path: &Path) -> Result<Option<Job>, StateError> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    replay(path).map(|(job, _)| job)
+pub(crate) fn read(path: &Path) -> Result<Option<Job>, StateError> {
+    some_looks(path, Later::Refuse)
 }
 
-/// The job, and the length of the file without a torn last line.
-fn replay(path: &Path) -> Result<(Option<Job>, u64), StateError> {
-    let damaged = |line: usize, what: &str| StateError::Damaged { path: path.to_owned(), line, what: what.to_owned() };
-    let mut reader = BufReader::new(File::open(path)?);
-    let mut job: Option<Job> = None;
-    let mut length = 0_u64;
-    let mut bytes = Vec::new();
-    for number in 1.. {
-        bytes.clear();
-        let read = std::io::Read::take(&mut reader, MAX_LINE as u64).read_until(b'\n', &mut bytes)?;
-        if read == 0 {
-            break;
-        }
-        let Some(text) = bytes.strip_suffix(b"\n") else {
-            // Only the last line can lack its end. It was never acknowledged to anybody, so it never was.
-            break;
-        };
-        let record = parse(text).map_err(|what| damaged(number, what))?;
-        match (&mut job, record) {
-            (None, Parsed::Format(format)) if format > FORMAT => {
-                return Err(StateError::Newer { path: path.to_owned(), format });
+/// The same for people to look at: of a journal that a newer version wrote, what is understood.
+pub(super) fn glance(path: &Path) -> Result<Option<Job>, StateError> {
+    some_looks(path, Later::Glance)
+}
+
+fn some_looks(path: &Path, later: Later) -> Result<Option<Job>, StateError> {
+    for look in 1.. {
+        match once(path, later) {
+            Ok(found) => return Ok(found.job),
+            Err(StateError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(StateError::Damaged { .. }) if look < LOOKS && tail::path_of(path).exists() => {
+                std::thread::sleep(PAUSE);
             }
-            (None, Parsed::Record(Record::Begin(header))) => job = Some(Job::new(*header)),
-            (None, _) => return Err(damaged(number, "this is not the beginning of a journal of vecferry")),
-            (Some(job), Parsed::Record(record)) => job.apply(&record).map_err(|what| damaged(number, &what))?,
-            (Some(_), Parsed::Format(_)) => return Err(damaged(number, "a record of an unknown kind")),
+            Err(error) => return Err(error),
         }
-        length += read as u64;
     }
-    Ok((job, length))
+    Ok(None)
 }
 
-enum Parsed {
-    Record(Record),
-    /// A record that this version cannot read, of a journal of that format.
-    Format(u32),
-}
-
-fn parse(text: &[u8]) -> Result<Parsed, &'static str> {
-    let (checksum, json) = text.split_at_checked(17).ok_or("this is not a line of a journal of vecferry")?;
-    if checksum != format!("{:016x} ", xxh3_64(json)).as_bytes() {
-        return Err("the checksum does not fit: the line was changed after it was written");
-    }
-    let value: serde_json::Value = serde_json::from_slice(json).map_err(|_| "the record is no JSON")?;
-    let format = value.get("format").and_then(serde_json::Value::as_u64).and_then(|format| u32::try_from(format).ok());
-    match format {
-        Some(format) if format > FORMAT => Ok(Parsed::Format(format)),
-        _ => serde_json::from_value(value).map(Parsed::Record).or(Ok(Parsed::Format(format.unwrap_or_default()))),
-    }
+/// The tail is read first: a run that writes meanwhile only ever takes the journal further ahead of it.
+fn once(path: &Path, later: Later) -> Result<Replayed, StateError> {
+    let tail = Tail::of(path);
+    replay(BufReader::new(File::open(path)?), path, tail, later)
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
-    use super::super::job::{Outcome, Progress, Split};
     use super::*;
-    use crate::collection::{Fingerprint, KeyRange};
-
-    fn header() -> Header {
-        serde_json::from_value(serde_json::json!({
-            "format": FORMAT, "tool": "0", "run": "r", "plan": "p", "plan_file": "f", "address": "a", "plan_hash": "h",
-            "source_uri": "u", "source": "s", "target_uri": "u", "target": "t", "source_id": 1, "converging": false,
-            "row_bytes": 1, "started": "2026-01-01T00:00:00Z",
-        }))
-        .unwrap()
-    }
-
-    fn records() -> Vec<Record> {
-        let at = jiff::Timestamp::UNIX_EPOCH;
-        let split = Split { partitions: vec!["p".into()], range: KeyRange::ALL, rows: 3 };
-        vec![
-            Record::Attempt { pid: 1, at },
-            Record::Creating,
-            Record::Created { id: 7 },
-            Record::Splits { list: vec![split.clone(), split] },
-            Record::Started { split: 0 },
-            Record::Started { split: 1 },
-            Record::Done {
-                split: 1,
-                fingerprint: Fingerprint { rows: 3, sum: 9 },
-                doubled: 0,
-                written: 3,
-                quarantined: 1,
-                touched: [("a: cut to fit".to_owned(), 2)].into(),
-                at,
-            },
-            Record::Ended { outcome: Outcome::Failed, rows: 0, error: Some("a\nb".into()), at },
-        ]
-    }
-
-    fn written(folder: &Path) -> (PathBuf, Vec<u8>, Job) {
-        let path = folder.join("j.journal");
-        let mut journal = Journal::create(&path, header()).unwrap();
-        for record in records() {
-            journal.append(&record).unwrap();
-        }
-        let job = journal.job().clone();
-        (path.clone(), fs_err::read(path).unwrap(), job)
-    }
-
-    #[test]
-    fn what_was_written_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, _, job) = written(folder.path());
-        assert_eq!(read(&path).unwrap().unwrap(), job);
-        assert_eq!(job.progress[0], Progress::Dirty);
-        assert_eq!((job.splits_done(), job.rows_done()), (1, 3));
-    }
 
     #[test]
     fn nothing_is_written_behind_a_record_that_failed() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, bytes, job) = written(folder.path());
+        let path = folder.path().join("j.journal");
+        let mut journal = Journal::create(&path, Header::unknown()).unwrap();
+        journal.append(&Record::Creating).unwrap();
+        let bytes = fs_err::read(&path).unwrap();
         // A handle that cannot be written to stands for a full disk.
-        let file = File::open(&path).unwrap();
-        let mut journal = Journal { file, path: path.clone(), job, broken: false };
+        journal.file = File::open(&path).unwrap();
         journal.append(&Record::Creating).unwrap_err();
         journal.file = OpenOptions::new().append(true).open(&path).unwrap();
         journal.append(&Record::Creating).unwrap_err();
         assert_eq!(fs_err::read(&path).unwrap(), bytes);
+        assert_eq!(read(&path).unwrap().unwrap().attempts, 0);
     }
 
     #[test]
-    fn a_newer_format_is_refused_by_name() {
+    fn a_record_that_failed_does_not_move_the_tail() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("j.journal");
-        let json = r#"{"type":"begin","format":2,"wholly":"new"}"#;
-        fs_err::write(&path, format!("{:016x} {json}\n", xxh3_64(json.as_bytes()))).unwrap();
-        assert!(matches!(read(&path), Err(StateError::Newer { format: 2, .. })));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        /// Cut off anywhere, the journal reads as one of the states it has been in, and can be gone on with.
-        #[test]
-        fn a_torn_journal_is_an_earlier_one(cut in any::<prop::sample::Index>()) {
-            let folder = tempfile::tempdir().unwrap();
-            let (path, bytes, _) = written(folder.path());
-            let cut = cut.index(bytes.len());
-            fs_err::write(&path, &bytes[..cut]).unwrap();
-            let whole = bytes[..cut].iter().filter(|byte| **byte == b'\n').count();
-            let mut expected = (whole > 0).then(|| Job::new(header()));
-            for record in records().iter().take(whole.saturating_sub(1)) {
-                expected.as_mut().unwrap().apply(record).unwrap();
-            }
-            prop_assert_eq!(read(&path).unwrap(), expected);
-            if whole > 0 {
-                let mut journal = Journal::open(&path).unwrap();
-                journal.append(&Record::Retried { class: "unavailable".into(), reason: "x".into() }).unwrap();
-                prop_assert_eq!(read(&path).unwrap().unwrap(), journal.job().clone());
-            }
-        }
-
-        /// A flipped bit is noticed, wherever it is, unless it is in the torn part of the last line.
-        #[test]
-        fn a_flipped_bit_is_noticed(place in any::<prop::sample::Index>(), bit in 0_u8..8) {
-            let folder = tempfile::tempdir().unwrap();
-            let (path, mut bytes, job) = written(folder.path());
-            let place = place.index(bytes.len());
-            bytes[place] ^= 1 << bit;
-            fs_err::write(&path, &bytes).unwrap();
-            match read(&path) {
-                Err(_) => {}
-                // The end of the last line was hit, so that line is torn.
-                Ok(read) => prop_assert!(place == bytes.len() - 1 && read.as_ref() != Some(&job)),
-            }
-        }
+        let mut journal = Journal::create(&path, Header::unknown()).unwrap();
+        journal.file = File::open(&path).unwrap();
+        journal.append(&Record::Creating).unwrap_err();
+        assert_eq!(Tail::of(&path).unwrap().records, 1);
     }
 }

@@ -6,10 +6,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use serde::{Serialize, Serializer};
 
 use super::StateError;
+use super::durable::{make_folder, remove, sync_folder};
 use crate::collection::Key;
 use crate::crash_point;
 
@@ -57,12 +57,9 @@ impl Quarantine {
     pub fn keep(&self, split: usize, rows: &[QuarantinedRow]) -> Result<(), StateError> {
         let path = self.folder.join(format!("split-{split:05}.ndjson"));
         if rows.is_empty() {
-            return match fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-                _ => Ok(()),
-            };
+            return Ok(remove(&path)?);
         }
-        fs::create_dir_all(&self.folder)?;
+        make_folder(&self.folder)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         for row in rows {
             serde_json::to_writer(&mut file, row).map_err(std::io::Error::from)?;
@@ -70,7 +67,7 @@ impl Quarantine {
         }
         file.as_file().sync_all()?;
         file.persist(&path).map_err(|error| error.error)?;
-        fs::File::open(&self.folder)?.sync_all()?;
+        sync_folder(&self.folder)?;
         crash_point::reached("quarantine");
         Ok(())
     }
@@ -78,6 +75,8 @@ impl Quarantine {
 
 #[cfg(test)]
 mod tests {
+    use fs_err as fs;
+
     use super::*;
 
     #[test]

@@ -1,0 +1,90 @@
+//! Requests to stop: a file that is named after a run, which the run looks for while it works.
+//!
+//! A file and no signal, so that it reaches a run on another machine that shares the folder. Runs never have each other's names,
+//! so a request that came too late stops nobody.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::StateError;
+use super::durable::make_folder;
+use super::owner::Owner;
+
+/// The requests in a state's folder.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    folder: PathBuf,
+}
+
+impl Requests {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The file of a run. Names of runs come from files too, and must not lead out of the folder.
+    fn path(&self, run: &str) -> PathBuf {
+        let plain =
+            |character: char| if character.is_ascii_alphanumeric() || character == '-' { character } else { '_' };
+        let name: String = run.chars().take(100).map(plain).collect();
+        self.folder.join(format!("{name}.request"))
+    }
+
+    /// Asks a run to stop.
+    pub fn ask(&self, run: &str) -> Result<(), StateError> {
+        make_folder(&self.folder)?;
+        let by = Owner::this(run);
+        let said = serde_json::json!({"run": run, "by": by.host, "at": by.since});
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        writeln!(file, "{said}")?;
+        file.persist(self.path(run)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Whether a run was asked to stop, and from which machine. Whether such a file can be read matters to nobody.
+    pub fn asked(&self, run: &str) -> Option<String> {
+        let text = self.text(&self.path(run))?;
+        let said: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        Some(said.get("by").and_then(|by| by.as_str()).unwrap_or("a machine that did not say its name").to_owned())
+    }
+
+    fn text(&self, path: &Path) -> Option<String> {
+        // Where a folder is shared, its listing notices a new file sooner than a name that was asked for in vain before.
+        let name = path.file_name()?;
+        let listed = std::fs::read_dir(&self.folder).ok()?;
+        let there = listed.flatten().any(|entry| entry.file_name() == name);
+        there.then(|| std::fs::read_to_string(path).unwrap_or_default())
+    }
+
+    /// Takes a request back, once its run has ended.
+    pub fn forget(&self, run: &str) {
+        let _there_may_be_none = std::fs::remove_file(self.path(run));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_for_one_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let requests = Requests::new(folder.path().join("requests"));
+        assert_eq!(requests.asked("20260101-000000-abcd"), None);
+        requests.ask("20260101-000000-abcd").unwrap();
+        requests.ask("20260101-000000-abcd").unwrap();
+        assert!(requests.asked("20260101-000000-abcd").is_some());
+        assert_eq!(requests.asked("20260101-000000-abce"), None);
+        requests.forget("20260101-000000-abcd");
+        requests.forget("20260101-000000-abcd");
+        assert_eq!(requests.asked("20260101-000000-abcd"), None);
+    }
+
+    #[test]
+    fn a_name_does_not_lead_out_of_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let requests = Requests::new(folder.path().join("requests"));
+        requests.ask("../../evil/name").unwrap();
+        assert_eq!(std::fs::read_dir(folder.path().join("requests")).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
