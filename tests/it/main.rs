@@ -26,6 +26,7 @@ mod refusals;
 mod runs;
 mod rust_source;
 mod servers;
+mod state;
 mod support;
 mod tls;
 mod torture;

@@ -119,6 +119,10 @@ fn the_right_token_opens_the_door_and_leaves_no_trace() {
         }
     }
     assert_identical(&from, &to, &[]);
+    let export = work.run(&["state", "export"]).ended(0).words();
+    for trace in [TOKEN, TOKEN_BASE64] {
+        assert!(!export.contains(trace), "the export holds the token");
+    }
     let files = work.state_files();
     assert!(!files.is_empty());
     for (path, bytes) in files {
