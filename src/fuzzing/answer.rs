@@ -70,9 +70,7 @@ fn description(source: &mut Unstructured<'_>) -> Result<()> {
     };
     let (read, _) = describe::read(&again, lite);
     assert_eq!(format!("{:?}", read.fields), format!("{:?}", schema.fields));
-    let mut names: Vec<&String> = schema.fields.iter().map(|field| &field.name).collect();
-    names.sort();
-    if names.windows(2).all(|pair| pair[0] != pair[1]) {
+    if describe::nonsense(&schema).is_none() {
         accept(&schema.fields, Vec::new());
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! Each test runs against a real server, with something in between that changes some of the answers on their way.
 
 mod between;
+mod calls;
 mod counts;
 mod descriptions;
 mod endless;

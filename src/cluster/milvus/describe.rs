@@ -44,6 +44,27 @@ pub fn read(answer: &DescribeCollectionResponse, lite: bool) -> (CollectionSchem
     (schema, mark)
 }
 
+/// What makes a schema one that no collection has. Everything behind the connector relies on these, so a server that says
+/// otherwise is not believed.
+pub fn nonsense(schema: &CollectionSchema) -> Option<String> {
+    let keys: Vec<&Field> = schema.fields.iter().filter(|field| field.primary_key).collect();
+    let twice = schema
+        .fields
+        .iter()
+        .enumerate()
+        .find(|(number, field)| schema.fields[..*number].iter().any(|before| before.name == field.name));
+    match keys.as_slice() {
+        [] => Some("the description names no primary key".to_owned()),
+        [key] if !matches!(key.data_type, DataType::Int64 | DataType::VarChar) => {
+            Some(format!("the description says that the primary key `{}` is {}", key.name, key.type_text()))
+        }
+        [_] => twice.map(|(_, field)| format!("the description has two fields named `{}`", field.name)),
+        [first, second, ..] => {
+            Some(format!("the description names two primary keys, `{}` and `{}`", first.name, second.name))
+        }
+    }
+}
+
 fn read_field(wire: &FieldSchema) -> Field {
     let element = DataType::from_number(wire.element_type);
     Field {

@@ -313,6 +313,9 @@ impl ReadSide for Milvus {
     async fn describe(&self, database: &str, collection: &str) -> Result<Option<LiveCollection>> {
         let Some(answer) = self.description(database, collection).await? else { return Ok(None) };
         let (schema, mark) = describe::read(&answer, self.version.lite);
+        if let Some(message) = describe::nonsense(&schema) {
+            return Err(self.client.error(ErrorKind::Nonsense, &action, message));
+        }
         let name = answer
             .schema
             .as_ref()

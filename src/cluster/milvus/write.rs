@@ -25,6 +25,8 @@ use crate::crash_point;
 
 /// How often a server is asked how far it is.
 const POLL: Duration = Duration::from_millis(150);
+/// How long a flush may take.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(900);
 /// How long an index may be built without getting further.
 const INDEX_PATIENCE: Duration = Duration::from_secs(900);
 
@@ -242,6 +244,7 @@ impl WriteSide for Milvus {
             db_name: database.to_owned(),
             collection_name: collection.to_owned(),
         };
+        let since = Instant::now();
         loop {
             let answer = self
                 .client
@@ -254,6 +257,10 @@ impl WriteSide for Milvus {
                 .await?;
             if answer.flushed {
                 return Ok(());
+            }
+            if since.elapsed() > FLUSH_PATIENCE {
+                let message = format!("it is not flushed after {} s", FLUSH_PATIENCE.as_secs());
+                return Err(self.client.error(ErrorKind::Transient, &action, message));
             }
             tokio::time::sleep(POLL).await;
         }

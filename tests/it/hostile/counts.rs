@@ -31,7 +31,8 @@ fn a_count_that_is_too_low_is_not_believed() {
 fn a_count_that_no_collection_has_is_none() {
     refused(&counting(|_| vec![long_column("count(*)", i64::MAX)])).says(&["more than any collection holds"]);
     // One that could be is held against the rows.
-    refused(&counting(|_| vec![long_column("count(*)", 1 << 48)])).says(&["never returns: 281 474 976 710 056"]);
+    refused(&counting(|_| vec![long_column("count(*)", 1 << 48)]))
+        .says(&["that the source counts and never returns: "]);
 }
 
 #[test]
