@@ -225,6 +225,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_schema_that_no_collection_has_is_named() {
+        let key = |name: &str, data_type| Field { primary_key: true, ..Field::new(name, data_type) };
+        let said = |fields: Vec<Field>| nonsense(&CollectionSchema { fields, ..read(&Default::default(), false).0 });
+        let title = Field::new("title", DataType::VarChar);
+        assert_eq!(said(vec![key("id", DataType::Int64), title.clone()]), None);
+        assert!(said(vec![title.clone()]).is_some_and(|text| text.contains("no primary key")));
+        assert!(said(vec![key("id", DataType::Json)]).is_some_and(|text| text.contains("`id` is JSON")));
+        let two = vec![key("id", DataType::Int64), key("name", DataType::VarChar)];
+        assert!(said(two).is_some_and(|text| text.contains("`id` and `name`")));
+        let twice = vec![key("id", DataType::Int64), title.clone(), title];
+        assert!(said(twice).is_some_and(|text| text.contains("named `title`")));
+    }
+
+    #[test]
     fn a_schema_survives_the_wire() {
         let mut key = Field { primary_key: true, auto_id: true, ..Field::new("id", DataType::Int64) };
         key.description = "the key".into();

@@ -314,6 +314,7 @@ impl ReadSide for Milvus {
         let Some(answer) = self.description(database, collection).await? else { return Ok(None) };
         let (schema, mark) = describe::read(&answer, self.version.lite);
         if let Some(message) = describe::nonsense(&schema) {
+            let action = format!("describe collection `{collection}`");
             return Err(self.client.error(ErrorKind::Nonsense, &action, message));
         }
         let name = answer

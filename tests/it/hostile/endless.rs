@@ -1,4 +1,4 @@
-//! Pages without end.
+//! Answers that would fill the memory: pages without end, and messages of any size.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use milvus::proto::milvus::{QueryRequest, QueryResults};
 
-use super::between::Between;
+use super::between::{Between, Fate};
 use super::rows::{keys, rearrange};
 use super::{SOON, counting_one_more, counts, fails, key_column, plan};
 use crate::memory::peak;
@@ -57,7 +57,8 @@ fn endless_rows() -> Between {
 }
 
 /// `apply` ends with an error, soon, and having held little.
-fn ends(source: &Between) {
+#[track_caller]
+fn ends(source: &Between, words: &str) {
     let (work, _) = plan(source.uri(), lite_target().uri());
     let (started, mut run, mut highest) = (Instant::now(), work.start_apply(), 0);
     while !run.has_ended() && started.elapsed() < SOON {
@@ -65,17 +66,30 @@ fn ends(source: &Between) {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(run.has_ended(), "it goes on after {SOON:?}, with {} MiB", highest / 1024);
-    fails(run.wait(), started.elapsed()).says(&["its rows change while they are read"]);
+    fails(run.wait(), started.elapsed()).says(&[words]);
     println!("at most {} MiB", highest / 1024);
     assert!((1024..LIMIT).contains(&highest), "{} MiB", highest / 1024);
 }
 
 #[test]
 fn pages_of_keys_without_end_come_to_one() {
-    ends(&endless_keys());
+    ends(&endless_keys(), "its rows change while they are read");
 }
 
 #[test]
 fn pages_of_rows_without_end_come_to_one() {
-    ends(&endless_rows());
+    ends(&endless_rows(), "its rows change while they are read");
+}
+
+/// A server that begins its answers with the five bytes that announce a message, and sends nothing more.
+fn announcing(start: &'static str) -> Between {
+    Between::asking(source(), move |method, _| (method == "Query").then(|| Fate::Body(start.to_owned())))
+}
+
+#[test]
+fn a_message_that_says_it_is_huge_is_not_waited_for() {
+    // A gigabyte.
+    ends(&announcing("\0\x3f\x7f\x7f\x7f"), "too large");
+    // A quarter of that is allowed, and does not come either.
+    ends(&announcing("\0\x0f\x7f\x7f\x7f"), "could not query");
 }

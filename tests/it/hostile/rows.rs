@@ -177,18 +177,6 @@ fn text_that_is_no_utf8_is_refused() {
 }
 
 #[test]
-fn a_message_that_says_it_is_huge_is_not_waited_for() {
-    // A gigabyte, by the five bytes that stand before a message; nothing of it follows.
-    let huge =
-        Between::asking(source(), |method, _| (method == "Query").then(|| Fate::Body("\0\x3f\x7f\x7f\x7f".to_owned())));
-    refused(&huge).says(&["too large"]);
-    // A quarter of that is allowed, and does not come either.
-    let source =
-        Between::asking(source(), |method, _| (method == "Query").then(|| Fate::Body("\0\x0f\x7f\x7f\x7f".to_owned())));
-    refused(&source).says(&["could not query"]);
-}
-
-#[test]
 fn an_error_in_an_answer_that_says_success_is_no_answer() {
     let silent = QueryResults {
         status: Some(Status { reason: "out of memory".to_owned(), ..Status::default() }),
