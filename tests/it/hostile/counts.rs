@@ -4,8 +4,9 @@ use milvus::proto::milvus::{QueryRequest, QueryResults};
 use milvus::proto::schema::FieldData;
 
 use super::between::Between;
-use super::{counted, counts, long_column, refused};
-use crate::servers::source;
+use super::{counted, counting_one_more, counts, docs, long_column, plan, refused};
+use crate::servers::{lite_target, source};
+use crate::support::assert_identical;
 
 /// A server that counts ranges otherwise than keys that are named.
 fn counting(change: impl Fn(i64) -> Vec<FieldData> + Send + Sync + 'static) -> Between {
@@ -43,4 +44,16 @@ fn a_negative_count_is_none() {
 #[test]
 fn an_answer_without_its_count_is_none() {
     refused(&counting(|_| Vec::new())).says(&["the answer holds no count"]);
+}
+
+#[test]
+fn a_row_that_is_only_counted_is_taken_for_a_double_and_does_no_harm() {
+    let source = Between::answering(source(), "Query", |request: &QueryRequest, answer: &mut QueryResults| {
+        if counts(request) {
+            counting_one_more(answer);
+        }
+    });
+    let (work, there) = plan(source.uri(), lite_target().uri());
+    work.apply().ended(0).says(&["SUCCESSFUL", "600 rows verified"]);
+    assert_identical(docs(), &there, &[]);
 }
