@@ -17,7 +17,7 @@ use crate::servers::{Milvus, Server, lite_source, lite_target, root, source, tar
 use crate::support::{Place, Workspace, place};
 
 /// How often the command is run once nothing more is done to it from outside.
-const MOST_APPLIES: usize = 8;
+const MOST_APPLIES: usize = 12;
 
 /// A run as the seed makes it.
 #[derive(Debug, Clone)]

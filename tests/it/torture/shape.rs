@@ -38,6 +38,8 @@ pub struct Shape {
     pub before: u64,
     /// Whether the target is left loaded.
     pub load: bool,
+    /// Seconds for which requests are repeated; where they are few, more is left to the next run.
+    pub retry: u64,
 }
 
 impl Shape {
@@ -61,6 +63,7 @@ impl Shape {
             before: rows / 3 + random.below(rows),
             // Comparing is quicker then.
             load: random.below(4) != 0,
+            retry: [1, 4, 60][random.below(3) as usize],
         }
     }
 
@@ -110,7 +113,7 @@ impl Shape {
             let rate = (self.rows * self.row_bytes()) as f64 / 1e3 / millis as f64;
             format!(", write_mb_per_s: {rate:.4}")
         });
-        let timeouts = "timeouts: {connect: 2s, request: 5s}";
+        let timeouts = format!("timeouts: {{connect: 2s, request: 5s, retry: {}s}}", self.retry);
         format!(
             "version: 1\nname: torture\nsources:\n  old:\n    milvus: {{uri: \"{}\", {timeouts}}}\ntargets:\n  new:\n    milvus: {{uri: \"{}\", {timeouts}}}\n\
              migrations:\n  - from: old\n    to: new\n    database: {{from: {}, to: {}}}\n    collections:\n      - source: {}\n        target: {}\n        indexes: copy\n        load: {}{way}\n    \
