@@ -152,6 +152,7 @@ impl FakeCluster {
             Trouble::Stranger => world.replace_target(),
             Trouble::SourceGrows(row) => super::case::grow(&mut world, row),
             Trouble::SourceShrinks(row) => super::case::shrink(&mut world, row),
+            Trouble::SourceChanges(row) => super::case::change(&mut world, row),
             _ => {}
         }
     }

@@ -57,7 +57,7 @@ impl Observer for Watcher {
         if let Event::Phase(name) = event {
             world.trace.push(format!("     {name}"));
             if *name == "verifying" {
-                world.looks_since = None;
+                (world.looks_since, world.proves_since) = (None, world.calls);
             }
         }
     }
@@ -185,7 +185,9 @@ fn ahead_of_the_target(world: &World, store: &Store, id: &JobId) -> Vec<String> 
 /// Whether something happened after the proof began to read, and nothing was written since. It may have looked there before.
 fn too_late(world: &World) -> bool {
     let look = world.looks_since.unwrap_or_default();
-    world.landed > look || world.source_changed > look || world.replaced > world.target_read
+    // The rows of the source are read once more for the proof; after that it is counted.
+    let edited = world.source_edited > world.proves_since;
+    edited || world.landed > look || world.source_changed > look || world.replaced > world.target_read
 }
 
 /// Runs the same command until it succeeds.

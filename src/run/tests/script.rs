@@ -32,27 +32,16 @@ pub enum Trouble {
     SourceGrows(u8),
     /// Somebody deletes a row of the source.
     SourceShrinks(u8),
+    /// Somebody changes a row of the source.
+    SourceChanges(u8),
 }
 
 /// Troubles by the number of the call that they happen to.
 pub type Script = Vec<(u32, Trouble)>;
 
-/// Scripts. In one of them the source either grows or shrinks: the two together may leave as many rows as there were, which
-/// a count does not show.
-pub fn script(strangers: bool) -> impl Strategy<Value = Script> {
-    let trouble = (trouble(), any::<bool>());
-    prop::collection::vec((0..CALLS, trouble), 0..=MOST).prop_map(move |list| {
-        let grows = list.first().is_none_or(|(_, (_, grows))| *grows);
-        list.into_iter()
-            .map(|(call, (trouble, _))| match trouble {
-                Trouble::SourceGrows(row) | Trouble::SourceShrinks(row) if grows => (call, Trouble::SourceGrows(row)),
-                Trouble::SourceGrows(row) | Trouble::SourceShrinks(row) => (call, Trouble::SourceShrinks(row)),
-                // What converges has no mark to tell a stranger by before it is complete.
-                Trouble::Stranger if !strangers => (call, Trouble::DiesBefore),
-                other => (call, other),
-            })
-            .collect()
-    })
+/// Scripts.
+pub fn script() -> impl Strategy<Value = Script> {
+    prop::collection::vec((0..CALLS, trouble()), 0..=MOST)
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {
@@ -72,6 +61,8 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         4 => Just(Trouble::DiesAfter),
         1 => Just(Trouble::Stop),
         1 => Just(Trouble::Stranger),
-        2 => any::<u8>().prop_map(Trouble::SourceGrows),
+        1 => any::<u8>().prop_map(Trouble::SourceGrows),
+        1 => any::<u8>().prop_map(Trouble::SourceShrinks),
+        1 => any::<u8>().prop_map(Trouble::SourceChanges),
     ]
 }

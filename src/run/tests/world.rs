@@ -144,6 +144,9 @@ pub struct World {
     pub deleted_late: bool,
     /// When the last reading of both sides began after which nothing was written.
     pub looks_since: Option<u32>,
+    /// When the proof began, and when a row of the source was last changed or deleted.
+    pub proves_since: u32,
+    pub source_edited: u32,
     random: u64,
 }
 
@@ -173,6 +176,8 @@ impl World {
             source_changed: 0,
             deleted_late: false,
             looks_since: None,
+            proves_since: 0,
+            source_edited: 0,
             random: seed | 1,
         }
     }
