@@ -35,6 +35,8 @@ impl Case {
         let troubles = troubles(KINDS[number as usize % KINDS.len()], &shape, &mut random);
         if troubles.iter().any(|trouble| matches!(trouble, Trouble::KillServer(..))) {
             (shape.lite_source, shape.lite_target) = (false, false);
+            // It takes most of a minute to come back, in which no number of quick attempts is enough.
+            shape.retry = 60;
         }
         Case { number, shape, troubles }
     }
@@ -311,7 +313,9 @@ impl<'a> Ordeal<'a> {
             Some(Trouble::Kill(_)) => may.push(None),
             // Nothing is there to be saved while it only looks, and then the signal itself ends it.
             Some(Trouble::Terminate(_)) => may.extend([None, Some(130)]),
-            Some(Trouble::FullDisk(_) | Trouble::NoState) => may.extend([Some(1), Some(3)]),
+            Some(Trouble::FullDisk(_)) => may.extend([Some(1), Some(3)]),
+            // A state that cannot be read is none that fits.
+            Some(Trouble::NoState) => may.extend([Some(1), Some(3), Some(10)]),
             // The one that comes second is locked out, or finds what it looked at changed by the first.
             Some(Trouble::Second(_)) => may.extend([Some(10), Some(11)]),
             _ => {}

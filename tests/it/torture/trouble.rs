@@ -145,7 +145,8 @@ fn trouble(kind: &str, shape: &Shape, random: &mut Seeded) -> Trouble {
             };
             Trouble::KillServer(side, when)
         }
-        "disk full" => Trouble::FullDisk(1 + random.below(10)),
+        // A journal has some 2 KiB, and 400 bytes for each split.
+        "disk full" => Trouble::FullDisk(1 + random.below(1 + shape.splits() * 2 / 5)),
         "no state folder" => Trouble::NoState,
         "clock jumps" => {
             const YEAR: i64 = 365 * 24 * 3600;
