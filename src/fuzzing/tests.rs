@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
+
 /// All files of a folder of the checkout and below, which must hold some.
 fn files(folder: &str) -> Vec<PathBuf> {
     let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
@@ -56,5 +58,25 @@ fn answers_of_every_kind_are_tried() {
         }
         bytes[0] = number as u8;
         super::answer(&bytes);
+    }
+}
+
+proptest! {
+    /// Without a fuzzer: the records of the seeds in any order and number, and then damaged.
+    #[test]
+    fn records_in_any_order_are_refused_or_read_as_they_were_written(
+        seed in any::<prop::sample::Index>(),
+        damage in 0_u8..,
+        picked in prop::collection::vec(any::<prop::sample::Index>(), 0..24),
+    ) {
+        let seeds: Vec<Vec<u8>> = files("fuzz/seeds/state").iter().map(|file| fs_err::read(file).unwrap()).collect();
+        let lines: Vec<&[u8]> = seeds[seed.index(seeds.len())][1..].split(|byte| *byte == b'\n').collect();
+        let mut bytes = vec![damage];
+        bytes.extend_from_slice(lines[0]);
+        for at in picked {
+            bytes.push(b'\n');
+            bytes.extend_from_slice(lines[at.index(lines.len())]);
+        }
+        super::state(&bytes);
     }
 }
