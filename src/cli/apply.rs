@@ -32,9 +32,10 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
         Err(code) => return code,
     };
     session::block_on(context, async {
-        let mut view = match flow::look(loaded, Depth::Rows).await {
-            Ok(view) => view,
-            Err(error) => return session::say_flow_error(&error, context),
+        let mut view = match session::unless_interrupted(flow::look(loaded, Depth::Rows), context).await {
+            Ok(Ok(view)) => view,
+            Ok(Err(error)) => return session::say_flow_error(&error, context),
+            Err(code) => return code,
         };
         session::say_warnings(&view.warnings, context);
         let shown = match context.output {
@@ -50,8 +51,12 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
         if let Err(code) = shown {
             return code;
         }
-        if view.changes.has_changes() && !arguments.auto_approve && !session::approved(context) {
-            return ExitCode::Failure;
+        if view.changes.has_changes() && !arguments.auto_approve {
+            match session::approved_in_time(context).await {
+                Ok(true) => {}
+                Ok(false) => return ExitCode::Failure,
+                Err(code) => return code,
+            }
         }
         let stop = session::stop_on_signals(context);
         let working = view.changes.entries.iter().filter(|entry| entry.work != Work::None);

@@ -32,9 +32,11 @@ pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
         Err(code) => return code,
     };
     session::block_on(context, async {
-        let view = match flow::look(loaded, if arguments.scan { Depth::Everything } else { Depth::Rows }).await {
-            Ok(view) => view,
-            Err(error) => return session::say_flow_error(&error, context),
+        let depth = if arguments.scan { Depth::Everything } else { Depth::Rows };
+        let view = match session::unless_interrupted(flow::look(loaded, depth), context).await {
+            Ok(Ok(view)) => view,
+            Ok(Err(error)) => return session::say_flow_error(&error, context),
+            Err(code) => return code,
         };
         session::say_warnings(&view.warnings, context);
         if let Err(code) = show(&view, context) {

@@ -7,6 +7,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::exit_code::ExitCode;
+use super::printer::Printer;
 use super::{Context, LogFormat, printer};
 use crate::cluster::{ClusterError, ErrorKind};
 use crate::diagnostic::{Code, Diagnostic};
@@ -129,19 +130,40 @@ pub(super) fn state_folder(arguments: &StateArgs, context: &Context) -> Result<P
     }
 }
 
+/// Does something that writes nothing, unless a signal asks to stop.
+pub(super) async fn unless_interrupted<T>(work: impl Future<Output = T>, context: &Context) -> Result<T, ExitCode> {
+    tokio::select! {
+        done = work => Ok(done),
+        true = signal() => {
+            context.printer.important("\nInterrupted: nothing was done.\n");
+            Err(ExitCode::Interrupted)
+        }
+    }
+}
+
+/// Asks, while signals are listened to. Who waits for an answer waits on a thread of its own, which ends with the process.
+pub(super) async fn approved_in_time(context: &Context) -> Result<bool, ExitCode> {
+    let (answered, answer) = tokio::sync::oneshot::channel();
+    let printer = context.printer;
+    std::thread::spawn(move || answered.send(asked(printer)));
+    unless_interrupted(async { answer.await.unwrap_or(false) }, context).await
+}
+
 /// Asks. Only a full `yes` is one.
 pub(super) fn approved(context: &Context) -> bool {
-    context.printer.important("\nDo you want to do this? Only `yes` is taken for an answer: ");
+    asked(context.printer)
+}
+
+fn asked(printer: Printer) -> bool {
+    printer.important("\nDo you want to do this? Only `yes` is taken for an answer: ");
     match printer::read_line().as_deref() {
         Some("yes") => true,
         Some(_) => {
-            context.printer.important("Nothing was done.\n");
+            printer.important("Nothing was done.\n");
             false
         }
         None => {
-            context
-                .printer
-                .important("\nNothing was done: there is nobody to ask. `--auto-approve` goes on without asking.\n");
+            printer.important("\nNothing was done: there is nobody to ask. `--auto-approve` goes on without asking.\n");
             false
         }
     }

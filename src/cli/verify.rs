@@ -46,9 +46,10 @@ pub(super) fn run(arguments: &VerifyArgs, context: &Context) -> ExitCode {
         Level::Full => Verify::Full,
     });
     session::block_on(context, async {
-        let view = match flow::look(loaded, Depth::Schemas).await {
-            Ok(view) => view,
-            Err(error) => return session::say_flow_error(&error, context),
+        let view = match session::unless_interrupted(flow::look(loaded, Depth::Schemas), context).await {
+            Ok(Ok(view)) => view,
+            Ok(Err(error)) => return session::say_flow_error(&error, context),
+            Err(code) => return code,
         };
         session::say_warnings(&view.warnings, context);
         let expected = Expected { collections: view.changes.entries.len(), rows: 0 };

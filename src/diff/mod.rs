@@ -50,6 +50,17 @@ impl Rows {
     }
 }
 
+/// State that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateTrouble {
+    /// Why.
+    pub error: String,
+    /// The way out.
+    pub help: String,
+    /// Whether it is there and is not what it should be; else it could not be read at all.
+    pub conflict: bool,
+}
+
 /// Rows of both sides held against each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RowDiff {
@@ -230,8 +241,8 @@ pub struct Seen {
     pub source: Option<LiveCollection>,
     /// Why one of the sides could not be looked at, if it could not.
     pub source_error: Option<String>,
-    /// Why the state of this target cannot be read, if it cannot, and the way out of it.
-    pub state_error: Option<(String, String)>,
+    /// Why the state of this target cannot be read, if it cannot.
+    pub state_error: Option<StateTrouble>,
     /// The target, if there is one.
     pub target: Option<LiveCollection>,
     /// Whether the target's database exists.

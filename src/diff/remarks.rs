@@ -7,9 +7,9 @@ use crate::diagnostic::Code;
 /// What the mapping and the census have to say.
 pub(super) fn remarks(entry: &mut Entry) {
     let seen = &entry.seen;
-    if let Some((error, help)) = &seen.state_error {
-        entry.state_conflict = true;
-        entry.blocked.push(Note::new(Code::StateUnreadable, error.clone()).help(help.clone()));
+    if let Some(trouble) = &seen.state_error {
+        entry.state_conflict = trouble.conflict;
+        entry.blocked.push(Note::new(Code::StateUnreadable, trouble.error.clone()).help(trouble.help.clone()));
     }
     if let Some(error) = &seen.source_error {
         entry.blocked.push(

@@ -237,7 +237,12 @@ fn without_the_state_an_unfinished_target_is_not_guessed_at() {
 
 #[test]
 fn state_that_cannot_be_read_blocks_and_says_the_way_out_alone() {
-    let state_error = Some(("line 3: it was shortened".to_owned(), "`vecferry state rm x`".to_owned()));
+    let trouble = |conflict| StateTrouble {
+        error: "line 3: it was shortened".to_owned(),
+        help: "`vecferry state rm x`".to_owned(),
+        conflict,
+    };
+    let state_error = Some(trouble(true));
     for on_existing in [OnExisting::Fail, OnExisting::Replace, OnExisting::Converge] {
         for target in [None, Some(live(&[])), Some(live(&UNFINISHED)), Some(live(&FINISHED))] {
             let entry =

@@ -12,7 +12,7 @@ use super::{Depth, Detail, FlowError, Stage, View};
 use crate::cluster::{self, ClusterError, ErrorKind, ReadSide, Scan, WriteSide};
 use crate::collection::{Capabilities, DEFAULT_PARTITION, Field, LiveCollection, LoadState};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::diff::{self, ChangeSet, Place, Prior, RowDiff, Rows, Seen, decide};
+use crate::diff::{self, ChangeSet, Place, Prior, RowDiff, Rows, Seen, StateTrouble, decide};
 use crate::mapping::{self, Mapping};
 use crate::plan::Loaded;
 use crate::plan::resolved::{Endpoint, Migration, OnExisting, PrimaryKey, SPLIT_ROWS, Select, Settings, Tier, Verify};
@@ -20,7 +20,7 @@ use crate::run::{
     Census, JobError, Observer, Pace, Side, Sides, Silent, census, compare_all, doubles, groups, lost_keys, scan,
     survey,
 };
-use crate::state::{JobId, Store};
+use crate::state::{JobId, StateError, Store};
 
 /// Collections that are looked at at once.
 const AT_ONCE: usize = 8;
@@ -217,7 +217,10 @@ async fn one(
     let id = JobId::of(&to.uri, &to.database, &to.collection);
     let (prior, state_error) = match store.job(&id) {
         Ok(job) => (job.as_ref().map(Prior::of), None),
-        Err(error) => (None, Some((error.to_string(), error.help_for(&id)))),
+        Err(error) => {
+            let conflict = !matches!(error, StateError::Io(_));
+            (None, Some(StateTrouble { error: error.to_string(), help: error.help_for(&id), conflict }))
+        }
     };
     let database_exists = target_databases.is_none_or(|names| names.contains(&to.database));
     let (source, target) = futures::join!(sides.source.describe(&from.database, &from.collection), async {

@@ -311,11 +311,9 @@ impl<'a> Ordeal<'a> {
         let mut may = vec![Some(0), Some(5)];
         match trouble {
             Some(Trouble::Kill(_)) => may.push(None),
-            // Nothing is there to be saved while it only looks, and then the signal itself ends it.
+            // While it reads its plan it does not listen yet, and the signal itself ends it.
             Some(Trouble::Terminate(_)) => may.extend([None, Some(130)]),
-            Some(Trouble::FullDisk(_)) => may.extend([Some(1), Some(3)]),
-            // A state that cannot be read is none that fits.
-            Some(Trouble::NoState) => may.extend([Some(1), Some(3), Some(10)]),
+            Some(Trouble::FullDisk(_) | Trouble::NoState) => may.extend([Some(1), Some(3)]),
             // The one that comes second is locked out, or finds what it looked at changed by the first.
             Some(Trouble::Second(_)) => may.extend([Some(10), Some(11)]),
             _ => {}
