@@ -11,7 +11,7 @@ use serde_json::Value;
 const INVALID: i32 = 13;
 
 /// Far more than any file needs, and far less than "it hangs".
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(120);
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
