@@ -174,7 +174,7 @@ pub(super) fn of_job(error: &JobError) -> ExitCode {
     match error {
         JobError::Interrupted => ExitCode::Interrupted,
         JobError::Bug => ExitCode::Bug,
-        JobError::Different(_) | JobError::Absent(_) => ExitCode::Differences,
+        JobError::Different(_) | JobError::LeftBehind { .. } | JobError::Absent(_) => ExitCode::Differences,
         JobError::State(error) => of_state(error),
         JobError::Cluster(error) => of_cluster(error),
         JobError::Fenced(_) | JobError::Repartitioned(_) | JobError::Overtaken { .. } => ExitCode::Stale,

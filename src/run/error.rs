@@ -53,6 +53,14 @@ pub enum JobError {
     /// Verification found differences that could not be mended.
     #[error("verification found differences: {} missing, {} differing, {} only on the target, {} doubled", .0.missing, .0.differing, .0.extra, .0.doubled)]
     Different(Box<RowDiff>),
+    /// Rows that the source no longer has stand on a target where no key tells which they are.
+    #[error("`{target_name}` holds {rows} rows that the source no longer has, and no key tells which they are")]
+    LeftBehind {
+        /// `database.collection`.
+        target_name: String,
+        /// How many.
+        rows: u64,
+    },
     /// A row does not fit, and nothing in the plan says what to do with it.
     #[error("{collection}: field `{field}` of the row with key {key}: {reason}{}", further(*others))]
     Unfit {
@@ -140,6 +148,9 @@ impl JobError {
             }
             Self::MadeOtherwise(_) => {
                 "the server does not hold what the plan asks for; leave that out, or choose another target"
+            }
+            Self::LeftBehind { .. } => {
+                "rows were deleted on the source while it was copied; drop the target collection and run the same command again, to start over"
             }
             Self::Different(_) => "run the same command again; `vecferry verify` lists the keys",
             Self::Unfit { .. } => {

@@ -112,6 +112,10 @@ impl Job<'_> {
             found.moved.ranges += moved;
             if !upserts || found.mended > 0 {
                 self.reopen(0)?;
+                if upserts && difference.extra > 0 && !self.converging() {
+                    let target_name = self.entry.seen.to.to_string();
+                    return Err(JobError::LeftBehind { target_name, rows: difference.extra });
+                }
                 let only_moved = difference == RowDiff::default() && !open;
                 return Err(match only_moved {
                     true => self.still_moving(found.moved),

@@ -141,6 +141,7 @@ impl FakeCluster {
         let came = trouble.map(|trouble| format!(" → {trouble:?}")).unwrap_or_default();
         let line = format!("{:4} {side}: {what}{came}", world.calls);
         world.trace.push(line);
+        assert!(trouble != Some(Trouble::Panics), "a bug");
         trouble
     }
 

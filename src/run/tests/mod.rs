@@ -27,6 +27,7 @@ use crate::plan::resolved::Limits;
 use crate::state::{JobId, Progress, Split, Store};
 use case::{Case, Flavour, NAME, cases, described};
 use fake::{FakeCluster, Stage};
+use script::Trouble;
 use world::World;
 
 /// Sequences of each flavour. There are ten.
@@ -247,7 +248,9 @@ fn sequence(case: &Case, folder: &Path) -> Result<Ended, String> {
                 let world = stage.world();
                 let expected = match &error {
                     JobError::Cluster(_) | JobError::Interrupted | JobError::MustStartOver(_) => true,
+                    JobError::Bug => case.script.iter().any(|(_, trouble)| *trouble == Trouble::Panics),
                     JobError::Different(_) | JobError::Unsettled(_) => true,
+                    JobError::LeftBehind { .. } => world.source_changed > 0,
                     JobError::Fenced(_) => !world.strangers.is_empty(),
                     JobError::Moving(_) | JobError::SourceMoves { .. } | JobError::Unreadable { .. } => {
                         world.source_changed > 0
@@ -372,4 +375,28 @@ fn a_target_with_keys_of_its_own_is_pruned_and_becomes_the_same() {
 #[test]
 fn a_target_that_is_replaced_holds_each_row_once() {
     survives(Flavour::Replace);
+}
+
+#[test]
+fn a_bug_ends_the_work_on_its_own_collection_and_the_next_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    for call in [5, 20, 35] {
+        let case = Case {
+            flavour: Flavour::Int,
+            rows: 8,
+            split_rows: 2,
+            counted_before: false,
+            partitioned: false,
+            doubles: false,
+            misfits: false,
+            at_once: 2,
+            load: false,
+            source_loaded: true,
+            verify: crate::plan::resolved::Verify::Full,
+            seed: 7,
+            script: vec![(call, Trouble::Panics)],
+        };
+        let ended = sequence(&case, &folder.path().join(call.to_string())).unwrap();
+        assert_eq!(ended.attempts, 2, "the bug at call {call} was not met");
+    }
 }

@@ -24,6 +24,8 @@ pub enum Trouble {
     DiesBefore,
     /// The process dies when all was done and before it hears of that.
     DiesAfter,
+    /// A bug shows. No script at random has one, because each prints where it was.
+    Panics,
     /// Somebody asks the run to stop.
     Stop,
     /// Somebody drops the target and makes another collection of its name.
