@@ -9,7 +9,7 @@ use miette::{
 use serde::Serialize;
 
 use super::snippet::{Snippet, snippet};
-use super::{Style, count};
+use super::{Style, count, words};
 use crate::diagnostic::{Diagnostic, Position, Severity};
 
 /// Lines shown before and after the marked one.
@@ -104,7 +104,8 @@ impl miette::Diagnostic for Shown<'_> {
     fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
         let id = self.diagnostic.code.info().id;
         Some(match &self.diagnostic.address {
-            Some(address) => Box::new(format!("{id} {address}")),
+            // A collection's name, as the plan has it: YAML can write any character.
+            Some(address) => Box::new(format!("{id} {}", words::clean(address))),
             None => Box::new(id),
         })
     }
@@ -281,6 +282,14 @@ mod tests {
         let style = Style { color: true, ..PLAIN };
         assert!(!text(std::slice::from_ref(&diagnostic), PLAIN).contains('\u{1b}'));
         assert!(text(&[diagnostic], style).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_name_from_the_plan_moves_no_cursor() {
+        let diagnostic = example("sorce: x\n", "sorce").about("kb.main.a\u{1b}[2Jb\tc");
+        let shown = text(&[diagnostic], PLAIN);
+        assert!(!shown.contains(|character: char| character.is_control() && character != '\n'), "{shown:?}");
+        assert!(shown.contains("kb.main.a\\u{1b}[2Jb\\tc"), "{shown}");
     }
 
     #[test]
