@@ -10,6 +10,7 @@ pub(crate) mod decode;
 pub(crate) mod describe;
 pub(crate) mod encode;
 mod expression;
+mod lookup;
 mod read;
 mod search;
 pub(crate) mod status;
