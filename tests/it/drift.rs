@@ -1,5 +1,7 @@
 //! A target that is not, or is no longer, what the plan wants.
 
+use serde_json::Value;
+
 use crate::servers::{source, target};
 use crate::support::{Place, Workspace, act, assert_identical, compare, database, fill, place};
 
@@ -17,6 +19,19 @@ fn pair(topic: &str) -> (Place, Place, Workspace) {
 fn plan(work: &Workspace, to: &Place, settings: &str) {
     let entry = format!("- source: small\n  indexes: copy\n{settings}");
     work.plan((source(), &to.database), (target(), &to.database), &entry);
+}
+
+/// Nothing was written between two looks. Rows were deleted before the first, so the server may tidy up its segments meanwhile:
+/// then they hold fewer rows than before, while whatever is written makes them hold more.
+#[track_caller]
+fn assert_unwritten(before: &Value, after: &Value) {
+    for what in ["describe", "partitions", "aliases", "load-state"] {
+        assert_eq!(after[what], before[what], "nothing is left to do");
+    }
+    let rows = |seen: &Value| -> u64 {
+        seen["segments"].as_array().unwrap().iter().map(|segment| segment[1].as_u64().unwrap()).sum()
+    };
+    assert!(rows(after) <= rows(before), "something was written: {before} {after}");
 }
 
 #[test]
@@ -62,7 +77,7 @@ fn missing_and_doubled_rows_are_repaired_and_extra_ones_left_alone() {
     work.look().ended(0).says(&["on the target only"]);
     let before = act(&to, "seen", &[]);
     work.apply().ended(0);
-    assert_eq!(act(&to, "seen", &[]), before, "nothing is left to do");
+    assert_unwritten(&before, &act(&to, "seen", &[]));
     plan(&work, &to, "");
     work.verify().ended(4).says(&["1000001"]);
 }
