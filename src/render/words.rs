@@ -71,6 +71,19 @@ pub(super) fn clean(text: &str) -> String {
     shown
 }
 
+/// The same for a message that quotes such text: all of it, with its own line ends.
+pub(super) fn calm(message: &str) -> String {
+    let mut shown = String::with_capacity(message.len());
+    for character in message.chars() {
+        if is_harmful(character) && character != '\n' {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 fn is_harmful(character: char) -> bool {
     character.is_control()
         || matches!(character,
