@@ -81,6 +81,15 @@ impl RowHasher {
         Ok(fingerprint)
     }
 
+    /// Fingerprint of all rows of several batches.
+    pub fn fingerprint_of(&self, batches: &[RowBatch]) -> Result<Fingerprint, BatchError> {
+        let mut fingerprint = Fingerprint::default();
+        for batch in batches {
+            fingerprint.merge(self.fingerprint(batch)?);
+        }
+        Ok(fingerprint)
+    }
+
     /// Calls `row` with the number and the hash of each row.
     pub fn each(&self, batch: &RowBatch, mut row: impl FnMut(usize, u128)) -> Result<(), BatchError> {
         let columns = self

@@ -62,11 +62,7 @@ pub(super) fn clean(text: &str) -> String {
             shown.push('…');
             break;
         }
-        if is_harmful(character) {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
+        push_harmless(&mut shown, character);
     }
     shown
 }
@@ -75,13 +71,20 @@ pub(super) fn clean(text: &str) -> String {
 pub(super) fn calm(message: &str) -> String {
     let mut shown = String::with_capacity(message.len());
     for character in message.chars() {
-        if is_harmful(character) && character != '\n' {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
+        match character {
+            '\n' => shown.push('\n'),
+            other => push_harmless(&mut shown, other),
         }
     }
     shown
+}
+
+fn push_harmless(shown: &mut String, character: char) {
+    if is_harmful(character) {
+        shown.extend(character.escape_default());
+    } else {
+        shown.push(character);
+    }
 }
 
 fn is_harmful(character: char) -> bool {

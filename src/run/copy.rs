@@ -7,7 +7,7 @@ use super::job::Job;
 use super::retries::Retry;
 use super::{Event, JobError, mapped};
 use crate::cluster::{ClusterError, Destination, ErrorKind, Scan};
-use crate::collection::{Fingerprint, RowBatch, RowHasher};
+use crate::collection::{RowBatch, RowHasher};
 use crate::mapping::Rewrite;
 use crate::state::{Progress, Record, Split, Tally};
 
@@ -111,10 +111,7 @@ impl Job<'_> {
         let rows = mapped::read_mapped(&*self.sides.source, source, &split, &self.mapping.columns).await?;
         rows.all_fit(&self.entry.seen.from.to_string())?;
         let hasher = RowHasher::new(self.mapping.columns.write.clone());
-        let mut fingerprint = Fingerprint::default();
-        for batch in &rows.batches {
-            fingerprint.merge(hasher.fingerprint(batch)?);
-        }
+        let fingerprint = hasher.fingerprint_of(&rows.batches)?;
         // From here on the split may have been tried, and the disk knows before the server does.
         self.record(&Record::Started { split: number })?;
         self.quarantine.keep(number, &rows.quarantined)?;

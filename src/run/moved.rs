@@ -10,7 +10,7 @@ use std::fmt;
 use super::job::Job;
 use super::{JobError, mapped};
 use crate::cluster::Scan;
-use crate::collection::{Fingerprint, RowHasher};
+use crate::collection::RowHasher;
 use crate::diff::{DifferenceKind, RowDiff};
 use crate::mapping::Columns;
 use crate::state::{Split, Tally};
@@ -70,10 +70,7 @@ impl Job<'_> {
         (columns, hasher): (&Columns, &RowHasher),
     ) -> Result<bool, JobError> {
         let now = mapped::read_mapped(&*self.sides.source, source, split, columns).await?;
-        let mut found = Fingerprint::default();
-        for batch in &now.batches {
-            found.merge(hasher.fingerprint(batch)?);
-        }
+        let found = hasher.fingerprint_of(&now.batches)?;
         let counts = (found.rows, now.doubled, now.quarantined.len() as u64);
         let counted_alike = counts == (copied.fingerprint.rows, copied.doubled, copied.quarantined);
         let doubled = now.doubled > 0 || copied.doubled > 0;

@@ -213,10 +213,7 @@ impl Job<'_> {
                 let on_target = async {
                     let scan = self.target_scan_of(target, &split);
                     let rows = mapped::read_target(&*self.sides.target, &scan, &split.range, columns).await?;
-                    let mut found = Fingerprint::default();
-                    for batch in &rows.batches {
-                        found.merge(hasher.fingerprint(batch)?);
-                    }
+                    let found = hasher.fingerprint_of(&rows.batches)?;
                     let expected = tally.fingerprint;
                     let same = if whole { found == expected } else { found.rows == expected.rows };
                     Ok::<_, JobError>(!same || rows.physical != rows.distinct)

@@ -33,10 +33,7 @@ pub async fn of_target(
         let (scan, fields, hasher) = (&scan, &fields, &hasher);
         async move {
             let rows = reader::read(read, scan, &split.range, fields).await?;
-            let mut found = Fingerprint::default();
-            for batch in &rows.batches {
-                found.merge(hasher.fingerprint(batch)?);
-            }
+            let found = hasher.fingerprint_of(&rows.batches)?;
             Ok::<_, JobError>(found)
         }
     });
@@ -78,10 +75,7 @@ pub async fn compare(
         .buffered(at_once);
     while let Some(part) = parts.try_next().await? {
         part.all_fit(&source.scan.collection)?;
-        let mut found = Fingerprint::default();
-        for batch in &part.batches {
-            found.merge(hasher.fingerprint(batch)?);
-        }
+        let found = hasher.fingerprint_of(&part.batches)?;
         observer.event(address, &Event::Rows(found.rows));
         expected.merge(found);
         all.source_doubled += part.doubled;
