@@ -4,6 +4,7 @@ mod apply;
 mod cancel;
 pub mod exit_code;
 mod explain;
+mod forms;
 mod guard;
 mod logging;
 mod plan;
@@ -23,6 +24,7 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use exit_code::ExitCode;
+pub(crate) use forms::{Form, Output};
 use printer::Printer;
 
 /// Moves Milvus and Zilliz Cloud collections between clusters from reviewed YAML plan files, exactly once.
@@ -48,8 +50,8 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
     /// The form of the result.
-    #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
-    output: Output,
+    #[arg(long, global = true, default_value = "text", value_parser = forms::among(&Form::EVERYWHERE), value_name = "FORM")]
+    output: Form,
     /// The form of the log on stderr.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORM")]
     log_format: LogFormat,
@@ -67,17 +69,6 @@ pub(crate) enum Color {
     Always,
     /// Never.
     Never,
-}
-
-/// The form of a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
-    /// For change requests.
-    Markdown,
 }
 
 /// The form of the log.
@@ -109,6 +100,8 @@ pub(crate) struct Context {
     pub(crate) printer: Printer,
     /// The form of the result.
     pub(crate) output: Output,
+    /// The same, for commands that offer more.
+    pub(crate) form: Form,
     /// The form of the log and of progress.
     pub(crate) log_format: LogFormat,
     /// Whether a log is written, which progress bars would tear.
@@ -122,7 +115,7 @@ pub fn main() -> std::process::ExitCode {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let command = Cli::command().after_help(ExitCode::table());
+    let command = forms::with_own(Cli::command()).after_help(ExitCode::table());
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
@@ -130,7 +123,8 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let context = Context {
         printer: Printer::new(&cli.global),
-        output: cli.global.output,
+        output: cli.global.output.into(),
+        form: cli.global.output,
         log_format: cli.global.log_format,
         logs: cli.global.verbose > 0,
     };
@@ -184,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        forms::with_own(Cli::command()).debug_assert();
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit_code::ExitCode;
-use super::{Context, Output};
+use super::{Context, Form};
 use crate::diagnostic::Diagnostic;
 use crate::plan;
 use crate::render::{count, diagnostics};
@@ -21,16 +21,11 @@ pub(super) struct ValidateArgs {
 }
 
 pub(super) fn run(arguments: &ValidateArgs, context: &Context) -> ExitCode {
-    if context.output == Output::Markdown {
-        let message = "error: `validate` has no markdown output; use text or json\n";
-        context.printer.important(message);
-        return ExitCode::Usage;
-    }
     let (code, found, plans) = match plan::load(&arguments.plans) {
         Ok(loaded) => (ExitCode::Success, loaded.warnings, loaded.plans.len()),
         Err(found) => (ExitCode::InvalidPlan, found, 0),
     };
-    if context.output == Output::Text {
+    if context.form == Form::Text {
         say(code, &found, plans, context);
     } else if let Err(error) = context.printer.data(&diagnostics::json(&found)) {
         let message = format!("error: can't write the result: {error}\n");
