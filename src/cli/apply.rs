@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
             // One document on stdout: that of the end. Who is asked sees the diff all the same.
             Output::Json if !arguments.auto_approve => {
                 let printer = &context.printer;
-                printer.important(&changes::text(&view.changes, printer.stderr_style()));
+                printer.important(&changes::text(&view.changes.diff(), printer.stderr_style()));
                 Ok(())
             }
             Output::Json => Ok(()),
@@ -91,7 +91,8 @@ fn again(arguments: &ApplyArgs) -> String {
 }
 
 fn report(view: &View, ended: &[Report], command: &str, context: &Context) -> Result<(), ExitCode> {
-    let blocked: Vec<_> = view.changes.entries.iter().filter(|entry| !entry.blocked.is_empty()).collect();
+    let diff = view.changes.diff();
+    let blocked: Vec<_> = diff.changes.iter().filter(|change| !change.blocked.is_empty()).collect();
     if ended.is_empty() && blocked.is_empty() && context.output != Output::Json {
         return Ok(());
     }
@@ -101,7 +102,7 @@ fn report(view: &View, ended: &[Report], command: &str, context: &Context) -> Re
         Output::Json => {
             let mut document = reports::json(ended, &blocked, command);
             if let Some(members) = document.as_object_mut() {
-                members.insert("plan".to_owned(), changes::json(&view.changes));
+                members.insert("plan".to_owned(), changes::json(&diff));
             }
             session::document(&document)
         }

@@ -52,10 +52,11 @@ pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
 
 /// Writes the diff to stdout.
 pub(super) fn show(view: &View, context: &Context) -> Result<(), ExitCode> {
+    let diff = view.changes.diff();
     let text = match context.output {
-        Output::Text => changes::text(&view.changes, context.printer.stdout_style()),
-        Output::Json => session::document(&changes::json(&view.changes)),
-        Output::Markdown => changes::markdown(&view.changes),
+        Output::Text => changes::text(&diff, context.printer.stdout_style()),
+        Output::Json => session::document(&changes::json(&diff)),
+        Output::Markdown => changes::markdown(&diff),
     };
     session::data(&text, context)
 }

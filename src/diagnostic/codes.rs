@@ -1,5 +1,7 @@
 //! Every code that a message can carry, in one table. Codes are stable: one that is retired is never used again.
 
+use serde::{Deserialize, Serialize};
+
 use super::Severity::{self, Error, Warning};
 
 /// What there is to say about a code.
@@ -20,7 +22,8 @@ macro_rules! codes {
         /// The reason for a message. Families: `VF01xx` reading files, `VF02xx` the shape of a plan, `VF03xx` rules
         /// that the schema can't say, `VF04xx` `vecferry.toml` and profiles; `VF1xxx` and above belong to the
         /// commands that talk to clusters.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
         pub enum Code {
             $(#[doc = $title] $name,)*
         }
@@ -42,6 +45,33 @@ macro_rules! codes {
             }
         }
     };
+}
+
+impl From<Code> for String {
+    fn from(code: Code) -> Self {
+        code.info().id.to_owned()
+    }
+}
+
+impl TryFrom<String> for Code {
+    type Error = String;
+
+    fn try_from(id: String) -> Result<Self, String> {
+        Self::ALL.iter().copied().find(|code| code.info().id == id).ok_or_else(|| format!("there is no code `{id}`"))
+    }
+}
+
+impl schemars::JsonSchema for Code {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let id = "^VF[0-9]{4}$";
+        schemars::json_schema!({
+            "type": "string", "pattern": id, "description": "The code of a message; `vecferry explain CODE` tells all about it."
+        })
+    }
 }
 
 codes! {

@@ -18,7 +18,7 @@ pub fn lines(entry: &Entry) -> Vec<Line> {
     if !entry.seen.target_database_exists && before.is_none() {
         let database = entry.seen.to.database.clone();
         lines.push(Line {
-            topic: "database",
+            topic: "database".into(),
             name: database,
             sign: Sign::Add,
             before: None,
@@ -84,7 +84,7 @@ fn fields(source: &CollectionSchema, mapping: &Mapping, before: Option<&LiveColl
             Some(_) => Sign::Change,
         };
         lines.push(Line {
-            topic: "field",
+            topic: "field".into(),
             name: field.name.clone(),
             sign,
             before: on_source,
@@ -94,7 +94,7 @@ fn fields(source: &CollectionSchema, mapping: &Mapping, before: Option<&LiveColl
     }
     for (name, origin) in mapping.origins.iter().filter(|(name, _)| wanted.field(name).is_none()) {
         lines.push(Line {
-            topic: "dynamic key",
+            topic: "dynamic key".into(),
             name: name.clone(),
             sign: if before.is_some() { Sign::Same } else { Sign::Add },
             before: Some(origin.clone()),
@@ -106,7 +106,7 @@ fn fields(source: &CollectionSchema, mapping: &Mapping, before: Option<&LiveColl
         |name: &String| mapping.carriers.contains_key(name) || mapping.origins.values().any(|origin| origin == name);
     for field in source.fields.iter().filter(|field| !lives_on(&field.name)) {
         lines.push(Line {
-            topic: "field",
+            topic: "field".into(),
             name: field.name.clone(),
             sign: Sign::Remove,
             before: Some(field_text(field)),
@@ -122,13 +122,20 @@ fn fields(source: &CollectionSchema, mapping: &Mapping, before: Option<&LiveColl
 
 fn whole(source: &CollectionSchema, wanted: &CollectionSchema, before: Option<&LiveCollection>, lines: &mut Vec<Line>) {
     let live = before.map(|live| &live.schema);
-    let mut push = |topic, from: String, to: String, existing: Option<String>| {
+    let mut push = |topic: &'static str, from: String, to: String, existing: Option<String>| {
         let sign = match existing {
             None => Sign::Add,
             Some(existing) if existing == to => Sign::Same,
             Some(_) => Sign::Change,
         };
-        lines.push(Line { topic, name: String::new(), sign, before: Some(from), after: Some(to), reason: None });
+        lines.push(Line {
+            topic: topic.into(),
+            name: String::new(),
+            sign,
+            before: Some(from),
+            after: Some(to),
+            reason: None,
+        });
     };
     let on_off = |on: bool| if on { "on" } else { "off" }.to_owned();
     push(
@@ -160,7 +167,7 @@ fn whole(source: &CollectionSchema, wanted: &CollectionSchema, before: Option<&L
             Some(_) => Sign::Change,
         };
         lines.push(Line {
-            topic: "property",
+            topic: "property".into(),
             name: key.clone(),
             sign,
             before: source.properties.get(key).cloned(),
@@ -176,7 +183,7 @@ fn whole(source: &CollectionSchema, wanted: &CollectionSchema, before: Option<&L
         let same = live.is_some_and(|live| live.functions.iter().any(|have| have.name == function.name));
         let sign = if same { Sign::Same } else { Sign::Add };
         lines.push(Line {
-            topic: "function",
+            topic: "function".into(),
             name: function.name.clone(),
             sign,
             before: source.functions.iter().find(|have| have.name == function.name).map(words),
@@ -186,7 +193,7 @@ fn whole(source: &CollectionSchema, wanted: &CollectionSchema, before: Option<&L
     }
     for function in source.functions.iter().filter(|have| !wanted.functions.iter().any(|kept| kept.name == have.name)) {
         lines.push(Line {
-            topic: "function",
+            topic: "function".into(),
             name: function.name.clone(),
             sign: Sign::Remove,
             before: Some(words(function)),
@@ -205,7 +212,7 @@ fn parts(entry: &Entry, source: &LiveCollection, before: Option<&LiveCollection>
                 mapping.routes.iter().find(|route| route.to.as_ref() == Some(name)).map(|route| route.from.join(", "));
             let on_source = from.or_else(|| source.partitions.contains(name).then(|| name.clone()));
             lines.push(Line {
-                topic: "partition",
+                topic: "partition".into(),
                 name: name.clone(),
                 sign,
                 before: on_source,
@@ -223,7 +230,7 @@ fn parts(entry: &Entry, source: &LiveCollection, before: Option<&LiveCollection>
             Some(_) => (Sign::Same, Some("another index is there, and is left alone".to_owned())),
         };
         lines.push(Line {
-            topic: "index",
+            topic: "index".into(),
             name: index.field.clone(),
             sign,
             before: source.indexes.iter().find(|have| carried(have) == Some(&index.field)).map(Index::text),
@@ -234,7 +241,7 @@ fn parts(entry: &Entry, source: &LiveCollection, before: Option<&LiveCollection>
     let kept = |index: &Index| mapping.indexes.iter().any(|have| Some(&have.field) == carried(index));
     for index in source.indexes.iter().filter(|index| !kept(index)) {
         lines.push(Line {
-            topic: "index",
+            topic: "index".into(),
             name: index.field.clone(),
             sign: Sign::Remove,
             before: Some(index.text()),
@@ -248,7 +255,7 @@ fn aliases(entry: &Entry, lines: &mut Vec<Line>) {
     for (alias, now) in &entry.seen.aliases {
         let there = now.as_ref() == Some(&entry.seen.to.collection);
         lines.push(Line {
-            topic: "alias",
+            topic: "alias".into(),
             name: alias.clone(),
             sign: match now {
                 None => Sign::Add,
@@ -264,7 +271,7 @@ fn aliases(entry: &Entry, lines: &mut Vec<Line>) {
 
 fn load(entry: &Entry, source: &LiveCollection, lines: &mut Vec<Line>) {
     let passing = |name: &str, reason: &str| Line {
-        topic: "load",
+        topic: "load".into(),
         name: name.into(),
         sign: Sign::Passing,
         before: None,
@@ -283,7 +290,7 @@ fn load(entry: &Entry, source: &LiveCollection, lines: &mut Vec<Line>) {
     if entry.seen.settings.load {
         let sign = if was == LoadState::Loaded && entry.work != Work::Refill { Sign::Same } else { Sign::Add };
         lines.push(Line {
-            topic: "load",
+            topic: "load".into(),
             name: "target".into(),
             sign,
             before: Some(was.to_string()),

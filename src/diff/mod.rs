@@ -1,11 +1,15 @@
 //! Wanted beside live → change set. Pure: everything that was seen comes in by value, and nothing here opens a connection or
 //! a file. What `run` does is decided here and nowhere else.
 
+mod change;
 mod decide;
 mod lines;
 mod remarks;
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::collection::{CollectionSchema, Key, LiveCollection};
 use crate::diagnostic::Code;
@@ -13,6 +17,10 @@ use crate::mapping::{Mapping, Remark};
 use crate::plan::resolved::{OnExisting, Settings, Verify};
 use crate::state::Job;
 
+pub use change::estimated_seconds;
+pub use change::{ASSUMED_BYTES_PER_SECOND, Change, Diff};
+#[cfg(test)]
+pub use change::{Counted, RowsOfBoth};
 pub use decide::{MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, decide};
 pub use lines::lines;
 pub use remarks::unloadable;
@@ -62,7 +70,7 @@ pub struct StateTrouble {
 }
 
 /// Rows of both sides held against each other.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RowDiff {
     /// Rows that only the source has.
     pub missing: u64,
@@ -73,7 +81,7 @@ pub struct RowDiff {
     /// Rows on the target beyond the first of their key.
     pub doubled: u64,
     /// Whether the rows differ as a whole and no key tells which: no field of the target holds the source's key.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untold: bool,
     /// A few keys of each kind.
     pub examples: Vec<Difference>,
@@ -98,9 +106,11 @@ impl RowDiff {
 }
 
 /// One key on which both sides differ.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// The key.
+    #[serde(with = "change::plain_key")]
+    #[schemars(with = "change::PlainKey")]
     pub key: Key,
     /// Partition, where the collection has named ones.
     pub partition: Option<String>,
@@ -111,7 +121,7 @@ pub struct Difference {
 }
 
 /// How a row differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferenceKind {
     /// Only on the source.
@@ -168,7 +178,7 @@ impl Prior {
 }
 
 /// A key of the dynamic field that no field of the target takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LostKey {
     /// The key.
     pub name: String,
@@ -181,7 +191,7 @@ pub struct LostKey {
 }
 
 /// Keys of the dynamic field that no field of the target takes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LostKeys {
     /// By falling number of rows, at most a thousand of them.
     pub keys: Vec<LostKey>,
@@ -190,7 +200,7 @@ pub struct LostKeys {
 }
 
 /// What reading the whole source as the plan maps it found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Survey {
     /// Rows that were read.
     pub rows: u64,
@@ -207,7 +217,7 @@ pub struct Survey {
 }
 
 /// Where a collection is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// Scheme, host and port of the cluster.
     pub uri: String,
@@ -274,7 +284,7 @@ pub struct Seen {
 }
 
 /// What happens to a collection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Made and filled.
@@ -290,7 +300,7 @@ pub enum Action {
 }
 
 /// What `run` has to do, in full: it makes no choice of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
     /// Nothing.
@@ -308,7 +318,7 @@ pub enum Work {
 }
 
 /// A reason why a collection is blocked, or a thing to know, with what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Note {
     /// Field that it is about, if any.
     pub field: Option<String>,
@@ -336,7 +346,7 @@ impl Note {
 }
 
 /// How a line of the diff is marked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
     /// Comes to be.
@@ -352,10 +362,10 @@ pub enum Sign {
 }
 
 /// One thing that happens to a collection, source beside target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     /// What it is about: `field`, `shards`, `partition`, `index` …
-    pub topic: &'static str,
+    pub topic: Cow<'static, str>,
     /// Its name where there are several: the field's, the partition's.
     pub name: String,
     /// How it is marked.
@@ -431,7 +441,7 @@ pub struct ChangeSet {
 }
 
 /// Entries by what happens to them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// To create.
     pub create: usize,
@@ -448,9 +458,21 @@ pub struct Summary {
 impl ChangeSet {
     /// How many entries there are of each kind.
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
-        for entry in &self.entries {
-            *match entry.action {
+        Summary::of(self.entries.iter().map(|entry| entry.action))
+    }
+
+    /// Whether `apply` would do something.
+    pub fn has_changes(&self) -> bool {
+        self.entries.iter().any(|entry| entry.work != Work::None)
+    }
+}
+
+impl Summary {
+    /// So many of each.
+    fn of(actions: impl Iterator<Item = Action>) -> Self {
+        let mut summary = Self::default();
+        for action in actions {
+            *match action {
                 Action::Create => &mut summary.create,
                 Action::Update => &mut summary.update,
                 Action::Replace => &mut summary.replace,
@@ -459,11 +481,6 @@ impl ChangeSet {
             } += 1;
         }
         summary
-    }
-
-    /// Whether `apply` would do something.
-    pub fn has_changes(&self) -> bool {
-        self.entries.iter().any(|entry| entry.work != Work::None)
     }
 }
 

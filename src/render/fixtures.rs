@@ -4,9 +4,9 @@ use super::Style;
 use crate::collection::Key;
 use crate::diagnostic::Code;
 use crate::diff::{
-    Action, ChangeSet, Difference, DifferenceKind, Entry, Line, Note, Place, RowDiff, Rows, Seen, Sign, Work,
+    Action, Change, Counted, Diff, Difference, DifferenceKind, Line, Note, Place, RowDiff, Rows, RowsOfBoth, Sign,
+    Work, estimated_seconds,
 };
-use crate::plan::resolved::{OnExisting, Settings};
 
 pub(super) const NARROW: Style = Style { color: false, width: 80 };
 pub(super) const WIDE: Style = Style { color: false, width: 200 };
@@ -31,47 +31,45 @@ pub(super) fn line(
     reason: Option<&str>,
 ) -> Line {
     let owned = |text: Option<&str>| text.map(str::to_owned);
-    Line { topic, name: name.to_owned(), sign, before: owned(before), after: owned(after), reason: owned(reason) }
+    Line {
+        topic: topic.into(),
+        name: name.to_owned(),
+        sign,
+        before: owned(before),
+        after: owned(after),
+        reason: owned(reason),
+    }
 }
 
-pub(super) fn entry(collection: &str, action: Action, work: Work) -> Entry {
-    let settings = Settings::plain(OnExisting::Fail);
-    let seen = Seen {
+pub(super) fn change(collection: &str, action: Action, work: Work) -> Change {
+    Change {
         address: format!("kb.main.{collection}"),
-        from: place(19530, "default", collection),
-        to: place(19531, "main", collection),
-        settings,
-        plan_hash: "p1".to_owned(),
-        source: None,
-        source_error: None,
-        state_error: None,
-        target: None,
-        target_database_exists: true,
-        mapping: None,
-        source_rows: None,
-        target_rows: None,
-        row_diff: None,
-        doubled_values: (0, Vec::new()),
-        lost_keys: None,
-        survey: None,
-        unscanned: false,
-        aliases: Vec::new(),
-        prior: None,
-        source_load_needs_index: true,
-        target_load_needs_index: true,
-    };
-    Entry {
-        seen,
+        source: place(19530, "default", collection),
+        target: place(19531, "main", collection),
         action,
         work,
+        rows: RowsOfBoth::default(),
+        rows_to_copy: 0,
+        bytes_to_copy: 0,
+        estimated_seconds: 0,
+        rows_lost: 0,
+        rows_quarantined: 0,
+        scan: None,
+        dynamic_keys_lost: None,
+        lines: Vec::new(),
         blocked: Vec::new(),
         warnings: Vec::new(),
         notes: Vec::new(),
-        lines: Vec::new(),
-        rows_to_copy: 0,
-        rows_lost: 0,
         state_conflict: false,
     }
+}
+
+/// A number of rows to copy, of so many bytes each.
+pub(super) fn copies(change: &mut Change, source: Counted, rows: u64) {
+    change.rows_to_copy = rows;
+    change.bytes_to_copy = rows * source.row_bytes;
+    change.estimated_seconds = estimated_seconds(change.bytes_to_copy);
+    change.rows.source = Some(source);
 }
 
 pub(super) fn row_diff() -> RowDiff {
@@ -97,11 +95,10 @@ pub(super) fn row_diff() -> RowDiff {
 }
 
 /// One entry of each action, and of the works that look different.
-pub(super) fn changes() -> ChangeSet {
+pub(super) fn diff() -> Diff {
     use Sign::{Add, Change, Passing, Remove, Same};
-    let mut create = entry("articles", Action::Create, Work::Fill);
-    create.seen.source_rows = Some(Rows::estimated(1_234_567, 3_120));
-    create.rows_to_copy = 1_234_567;
+    let mut create = change("articles", Action::Create, Work::Fill);
+    copies(&mut create, Counted::from(&Rows::estimated(1_234_567, 3_120)), 1_234_567);
     create.lines = vec![
         line("database", "main", Add, None, Some("new"), None),
         line("field", "id", Add, Some("INT64 primary key"), Some("INT64 primary key"), None),
@@ -129,10 +126,9 @@ pub(super) fn changes() -> ChangeSet {
     )];
     create.notes = vec![note(Code::Shaped, None, "collection.ttl.seconds 3600 is set after the copy", None)];
 
-    let mut converge = entry("events", Action::Update, Work::Converge);
-    converge.seen.source_rows = Some(Rows { physical: 90_000, row_bytes: 400, ..Rows::default() });
-    converge.seen.row_diff = Some(row_diff());
-    converge.rows_to_copy = 1_203;
+    let mut converge = change("events", Action::Update, Work::Converge);
+    converge.rows.difference = Some(row_diff());
+    copies(&mut converge, Counted::from(&Rows { physical: 90_000, row_bytes: 400, ..Rows::default() }), 1_203);
     converge.lines = vec![
         line("field", "id", Same, Some("INT64 primary key"), Some("INT64 primary key"), None),
         line("shards", "", Change, Some("1"), Some("2"), None),
@@ -141,36 +137,34 @@ pub(super) fn changes() -> ChangeSet {
     let extra = "1 rows are on the target only, and are left alone";
     converge.warnings = vec![note(Code::OnlyOnTarget, None, extra, None)];
 
-    let mut resume = entry("pages", Action::Update, Work::Resume);
-    resume.seen.source_rows = Some(Rows { physical: 1, row_bytes: 400, ..Rows::default() });
-    resume.rows_to_copy = 1;
+    let mut resume = change("pages", Action::Update, Work::Resume);
+    copies(&mut resume, Counted::from(&Rows { physical: 1, row_bytes: 400, ..Rows::default() }), 1);
     resume.notes = vec![note(Code::GoesOn, None, "run r1 is unfinished, with 3 of 4 splits done, and goes on", None)];
 
-    let mut replace = entry("users", Action::Replace, Work::Refill);
-    replace.seen.source_rows = Some(Rows { physical: 500, row_bytes: 100, ..Rows::default() });
-    replace.seen.target_rows = Some(Rows { physical: 48_000, row_bytes: 100, ..Rows::default() });
-    replace.rows_to_copy = 500;
+    let mut replace = change("users", Action::Replace, Work::Refill);
+    replace.rows.target = Some(Counted::from(&Rows { physical: 48_000, row_bytes: 100, ..Rows::default() }));
+    copies(&mut replace, Counted::from(&Rows { physical: 500, row_bytes: 100, ..Rows::default() }), 500);
     replace.rows_lost = 48_000;
     replace.lines = vec![
         line("field", "id", Add, Some("VARCHAR(64) primary key"), Some("VARCHAR(64) primary key"), None),
         line("field", "v", Add, Some("FLOAT_VECTOR(8)"), Some("FLOAT_VECTOR(8)"), None),
     ];
 
-    let mut unchanged = entry("authors", Action::Unchanged, Work::None);
-    unchanged.seen.target_rows = Some(Rows { physical: 1_500, ..Rows::default() });
-    let mut drifted = entry("tags", Action::Unchanged, Work::None);
-    drifted.seen.target_rows = Some(Rows::estimated(12, 10));
+    let mut unchanged = change("authors", Action::Unchanged, Work::None);
+    unchanged.rows.target = Some(Counted::from(&Rows { physical: 1_500, ..Rows::default() }));
+    let mut drifted = change("tags", Action::Unchanged, Work::None);
+    drifted.rows.target = Some(Counted::from(&Rows::estimated(12, 10)));
     let message = "the target holds 12 rows by its statistics, and held 10 when the plan was completed";
     let help = "`vecferry verify` loads it and tells for certain";
     drifted.warnings = vec![note(Code::Drifted, None, message, Some(help))];
 
-    let mut blocked = entry("logs", Action::Blocked, Work::None);
+    let mut blocked = change("logs", Action::Blocked, Work::None);
     let help = "choose another `target`, or say `on_existing: converge` to write what is missing";
     blocked.blocked = vec![
         note(Code::TargetExists, None, "the target exists, made not by vecferry", Some(help)),
         note(Code::CannotHold, Some("v"), "Milvus 2.3.5 does not hold FLOAT16_VECTOR", None),
     ];
-    ChangeSet { entries: vec![create, converge, resume, replace, unchanged, drifted, blocked] }
+    Diff { changes: vec![create, converge, resume, replace, unchanged, drifted, blocked] }
 }
 
 /// What stands outside of fenced blocks.

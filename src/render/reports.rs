@@ -5,7 +5,7 @@ use serde_json::{Value, json as value};
 use super::markup::{self, MARKER, MOST_BYTES};
 use super::words::{self, Tone, clean, pad, paint, wrap};
 use super::{Style, differences, values};
-use crate::diff::{Entry, Note, Work};
+use crate::diff::{Change, Note, Work};
 use crate::run::{JobError, Moved, Report, Success};
 
 /// Keys that a failed verification lists; `vecferry verify` lists more.
@@ -60,7 +60,7 @@ fn count(reports: &[Report], ending: Ending) -> usize {
 }
 
 /// The last line, which scripts read.
-fn summary(reports: &[Report], blocked: &[&Entry]) -> String {
+fn summary(reports: &[Report], blocked: &[&Change]) -> String {
     format!(
         "Apply complete: {} successful, {} failed, {} canceled, {} blocked.",
         count(reports, Ending::Successful),
@@ -70,21 +70,21 @@ fn summary(reports: &[Report], blocked: &[&Entry]) -> String {
     )
 }
 
-fn is_incomplete(reports: &[Report], blocked: &[&Entry]) -> bool {
+fn is_incomplete(reports: &[Report], blocked: &[&Change]) -> bool {
     !blocked.is_empty() || count(reports, Ending::Successful) < reports.len()
 }
 
 /// The page for a terminal: what went well first, what failed last, where it is seen.
 /// `command` is what goes on with what is left.
-pub fn text(reports: &[Report], blocked: &[&Entry], command: &str, style: Style) -> String {
+pub fn text(reports: &[Report], blocked: &[&Change], command: &str, style: Style) -> String {
     let mut text = String::new();
     for ending in [Ending::Successful, Ending::Canceled] {
         for report in reports.iter().filter(|report| Ending::of(report) == ending) {
             text.push_str(&one(report, style));
         }
     }
-    for entry in blocked {
-        text.push_str(&one_blocked(entry, style));
+    for change in blocked {
+        text.push_str(&one_blocked(change, style));
     }
     for report in reports.iter().filter(|report| Ending::of(report) == Ending::Failed) {
         text.push_str(&one(report, style));
@@ -191,9 +191,9 @@ fn success_lines(work: Work, success: &Success) -> Vec<String> {
     lines
 }
 
-fn one_blocked(entry: &Entry, style: Style) -> String {
-    let mut text = headed("BLOCKED", Tone::Bad, &entry.seen.address, "", style);
-    for note in &entry.blocked {
+fn one_blocked(change: &Change, style: Style) -> String {
+    let mut text = headed("BLOCKED", Tone::Bad, &change.address, "", style);
+    for note in &change.blocked {
         say(&mut text, &reason(note), Tone::Bad, style);
         if let Some(help) = &note.help {
             say(&mut text, &format!("help: {}", clean(help)), Tone::Plain, style);
@@ -208,11 +208,11 @@ fn reason(note: &Note) -> String {
 }
 
 /// The page in Markdown, for a comment or the summary of a job.
-pub fn markdown(reports: &[Report], blocked: &[&Entry], command: &str) -> String {
+pub fn markdown(reports: &[Report], blocked: &[&Change], command: &str) -> String {
     let mut lines: Vec<(u8, String, Option<String>)> = Vec::new();
-    for entry in blocked {
-        let line = format!("| {} | BLOCKED | | | |\n", markup::code(&entry.seen.address));
-        lines.push((0, line, Some(details(&entry.seen.address, &one_blocked(entry, COMMENT)))));
+    for change in blocked {
+        let line = format!("| {} | BLOCKED | | | |\n", markup::code(&change.address));
+        lines.push((0, line, Some(details(&change.address, &one_blocked(change, COMMENT)))));
     }
     for report in reports {
         let ending = Ending::of(report);
@@ -255,13 +255,13 @@ fn details(address: &str, content: &str) -> String {
 }
 
 /// The page as one JSON document.
-pub fn json(reports: &[Report], blocked: &[&Entry], command: &str) -> Value {
+pub fn json(reports: &[Report], blocked: &[&Change], command: &str) -> Value {
     value!({
         "format_version": values::FORMAT_VERSION,
         "collections": reports.iter().map(json_one).collect::<Vec<_>>(),
-        "blocked": blocked.iter().map(|entry| value!({
-            "address": entry.seen.address,
-            "reasons": entry.blocked.iter().map(values::note).collect::<Vec<_>>(),
+        "blocked": blocked.iter().map(|change| value!({
+            "address": change.address,
+            "reasons": change.blocked.iter().map(values::note).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "summary": {
             "successful": count(reports, Ending::Successful),
@@ -319,7 +319,7 @@ fn json_one(report: &Report) -> Value {
 mod tests {
     use std::time::Duration;
 
-    use super::super::fixtures::{NARROW, NASTY, assert_sound, changes, row_diff};
+    use super::super::fixtures::{NARROW, NASTY, assert_sound, diff, row_diff};
     use super::*;
     use crate::cluster::{ClusterError, ErrorKind};
 
@@ -362,8 +362,8 @@ mod tests {
         ]
     }
 
-    fn blocked() -> Entry {
-        changes().entries.remove(6)
+    fn blocked() -> Change {
+        diff().changes.remove(6)
     }
 
     #[test]
@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn the_last_line_is_the_summary() {
-        let last = |reports: &[Report], blocked: &[&Entry]| {
+        let last = |reports: &[Report], blocked: &[&Change]| {
             text(reports, blocked, AGAIN, NARROW).lines().last().map(str::to_owned)
         };
         let line = "Apply complete: 3 successful, 2 failed, 1 canceled, 1 blocked.";

@@ -1,9 +1,9 @@
-//! One entry of the change set as rows of text, which a terminal and a ```diff block show each in its own way.
+//! One change of the diff as rows of text, which a terminal and a ```diff block show each in its own way.
 
 use super::super::words::{self, Tone, clean, columns, paint, wrap};
 use super::super::{Style, count};
 use super::{amount, is_estimated, sign};
-use crate::diff::{Action, Entry, Line, Note, Place, Sign, Work};
+use crate::diff::{Action, Change, Line, Note, Place, Sign, Work};
 
 /// Sign of what is done and undone again.
 pub(super) const PASSING: &str = ".";
@@ -54,46 +54,46 @@ impl Row {
     }
 }
 
-/// All rows of an entry; one only where nothing happens and nothing is to be said.
-pub(super) fn rows(entry: &Entry, style: Style) -> Vec<Row> {
+/// All rows of an change; one only where nothing happens and nothing is to be said.
+pub(super) fn rows(change: &Change, style: Style) -> Vec<Row> {
     let room = style.width.saturating_sub(MARGIN);
-    let (mark, tone) = sign(entry.action);
-    let head = format!("{}  {}", clean(&entry.seen.address), what(entry));
+    let (mark, tone) = sign(change.action);
+    let head = format!("{}  {}", clean(&change.address), what(change));
     let mut rows = vec![Row { heads: true, ..Row::new(mark, tone, head) }];
-    if entry.action != Action::Unchanged {
-        places(entry, room, &mut rows);
+    if change.action != Action::Unchanged {
+        places(change, room, &mut rows);
     }
-    if shows_lines(entry) {
-        fields(entry, room, &mut rows);
-        others(entry, room, &mut rows);
-        amounts(entry, room, &mut rows);
+    if shows_lines(change) {
+        fields(change, room, &mut rows);
+        others(change, room, &mut rows);
+        amounts(change, room, &mut rows);
     }
-    for note in &entry.blocked {
+    for note in &change.blocked {
         noted(note, "!", Tone::Bad, "blocked", room, &mut rows);
     }
-    for note in &entry.warnings {
+    for note in &change.warnings {
         noted(note, "", Tone::Careful, "warning", room, &mut rows);
     }
-    if entry.action != Action::Unchanged {
-        for note in &entry.notes {
+    if change.action != Action::Unchanged {
+        for note in &change.notes {
             noted(note, "", Tone::Quiet, "note", room, &mut rows);
         }
     }
     rows
 }
 
-/// Whether something happens that lines tell of. What a blocked entry would do is not shown, because it will not.
-pub(super) fn shows_lines(entry: &Entry) -> bool {
-    !matches!(entry.action, Action::Unchanged | Action::Blocked)
+/// Whether something happens that lines tell of. What a blocked change would do is not shown, because it will not.
+pub(super) fn shows_lines(change: &Change) -> bool {
+    !matches!(change.action, Action::Unchanged | Action::Blocked)
 }
 
-fn what(entry: &Entry) -> String {
+fn what(change: &Change) -> String {
     let verified = || {
-        let rows = entry.seen.target_rows.as_ref()?;
+        let rows = change.rows.target.as_ref()?;
         let about = if rows.estimated { "about " } else { "" };
-        Some(format!("nothing to do, {about}{}", words::rows(rows.distinct())))
+        Some(format!("nothing to do, {about}{}", words::rows(rows.distinct)))
     };
-    match (entry.action, entry.work) {
+    match (change.action, change.work) {
         (Action::Create, Work::Resume) => "will be created; an unfinished run goes on".to_owned(),
         (Action::Create, _) => "will be created".to_owned(),
         (Action::Replace, _) => "will be dropped and made anew".to_owned(),
@@ -105,9 +105,9 @@ fn what(entry: &Entry) -> String {
     }
 }
 
-fn places(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
+fn places(change: &Change, room: usize, rows: &mut Vec<Row>) {
     let shown = |place: &Place| format!("{} {}", clean(&place.uri), clean(&place.to_string()));
-    let (from, to) = (shown(&entry.seen.from), shown(&entry.seen.to));
+    let (from, to) = (shown(&change.source), shown(&change.target));
     let one = format!("{from} → {to}");
     let texts = if words::width(&one) <= room { vec![one] } else { vec![from, format!("→ {to}")] };
     for text in texts {
@@ -137,8 +137,8 @@ fn is_shown(line: &Line) -> bool {
 }
 
 /// The fields, source beside target. A type that both sides share is written once.
-fn fields(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
-    let lines: Vec<&Line> = entry.lines.iter().filter(|line| line.topic == "field" && is_shown(line)).collect();
+fn fields(change: &Change, room: usize, rows: &mut Vec<Row>) {
+    let lines: Vec<&Line> = change.lines.iter().filter(|line| line.topic == "field" && is_shown(line)).collect();
     if lines.is_empty() {
         return;
     }
@@ -168,19 +168,19 @@ fn fields(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
 }
 
 /// Everything but the fields: one row each, and one for all partitions of a kind.
-fn others(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
+fn others(change: &Change, room: usize, rows: &mut Vec<Row>) {
     let (mut signs, mut table) = (Vec::new(), Vec::new());
     let mut partitions_of: Vec<Sign> = Vec::new();
-    for line in entry.lines.iter().filter(|line| line.topic != "field" && is_shown(line)) {
+    for line in change.lines.iter().filter(|line| line.topic != "field" && is_shown(line)) {
         if line.topic == "partition" {
             if partitions_of.contains(&line.sign) {
                 continue;
             }
             partitions_of.push(line.sign);
-            table.push(vec!["partitions".to_owned(), partitions(entry, line.sign)]);
+            table.push(vec!["partitions".to_owned(), partitions(change, line.sign)]);
         } else {
             let label = format!("{} {}", line.topic, clean(&line.name));
-            table.push(vec![label.trim_end().to_owned(), change(line)]);
+            table.push(vec![label.trim_end().to_owned(), changed(line)]);
         }
         signs.push(line.sign);
     }
@@ -188,14 +188,14 @@ fn others(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
         let (sign, tone) = line_sign(sign);
         push(texts, sign, tone, false, rows);
     }
-    let hidden = entry.lines.iter().filter(|line| !is_shown(line)).count();
+    let hidden = change.lines.iter().filter(|line| !is_shown(line)).count();
     if hidden > 0 {
         rows.push(Row::toned(Tone::Quiet, format!("{} not shown", count(hidden, "unchanged line"))));
     }
 }
 
-fn partitions(entry: &Entry, sign: Sign) -> String {
-    let names: Vec<&str> = entry
+fn partitions(change: &Change, sign: Sign) -> String {
+    let names: Vec<&str> = change
         .lines
         .iter()
         .filter(|line| line.topic == "partition" && line.sign == sign)
@@ -207,7 +207,7 @@ fn partitions(entry: &Entry, sign: Sign) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-fn change(line: &Line) -> String {
+fn changed(line: &Line) -> String {
     let mut text = match (&line.before, &line.after) {
         (Some(before), Some(after)) if before == after => clean(after),
         (Some(before), Some(after)) => format!("{} → {}", clean(before), clean(after)),
@@ -222,13 +222,13 @@ fn change(line: &Line) -> String {
 }
 
 /// Rows to copy, rows that are lost.
-fn amounts(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
-    let to_copy = amount(entry.rows_to_copy, entry.bytes_to_copy(), is_estimated(entry));
-    let text = match entry.work {
+fn amounts(change: &Change, room: usize, rows: &mut Vec<Row>) {
+    let to_copy = amount(change.rows_to_copy, change.bytes_to_copy, is_estimated(change));
+    let text = match change.work {
         Work::None | Work::Touch => None,
         Work::Fill | Work::Refill => Some(format!("rows to copy: {to_copy}")),
         Work::Resume => Some(format!("rows left to copy: {to_copy}")),
-        Work::Converge => Some(match &entry.seen.row_diff {
+        Work::Converge => Some(match &change.rows.difference {
             Some(diff) => format!(
                 "rows to write: {to_copy} ({} missing, {} differing, {} doubled)",
                 words::number(diff.missing),
@@ -241,9 +241,9 @@ fn amounts(entry: &Entry, room: usize, rows: &mut Vec<Row>) {
     if let Some(text) = text {
         push(wrap(&text, room), "", Tone::Plain, false, rows);
     }
-    if entry.action == Action::Replace || entry.rows_lost > 0 {
-        let about = if entry.seen.target_rows.as_ref().is_none_or(|rows| rows.estimated) { "about " } else { "" };
-        let text = format!("rows lost on the target: {about}{}", words::rows(entry.rows_lost));
+    if change.action == Action::Replace || change.rows_lost > 0 {
+        let about = if change.rows.target.as_ref().is_none_or(|rows| rows.estimated) { "about " } else { "" };
+        let text = format!("rows lost on the target: {about}{}", words::rows(change.rows_lost));
         for line in wrap(&text, room) {
             rows.push(Row { toned: true, ..Row::new("-", Tone::Bad, line) });
         }

@@ -1,56 +1,56 @@
-use super::super::fixtures::{NARROW, NASTY, WIDE, assert_sound, changes, entry, line, note};
+use super::super::fixtures::{NARROW, NASTY, WIDE, assert_sound, change, diff, line, note};
 use super::*;
 use crate::diagnostic::Code;
 use crate::diff::Work;
 
 #[test]
 fn text_at_80_columns() {
-    let text = text(&changes(), NARROW);
+    let text = text(&diff(), NARROW);
     assert!(text.lines().all(|line| words::width(line) <= 80), "{text}");
     insta::assert_snapshot!(text);
 }
 
 #[test]
 fn text_at_200_columns() {
-    insta::assert_snapshot!(text(&changes(), WIDE));
+    insta::assert_snapshot!(text(&diff(), WIDE));
 }
 
 #[test]
 fn colours_change_nothing_but_colours() {
-    let coloured = text(&changes(), Style { color: true, ..NARROW });
+    let coloured = text(&diff(), Style { color: true, ..NARROW });
     assert!(coloured.contains("\u{1b}[31m-\u{1b}[0m \u{1b}[31mrows lost on the target: 48,000 rows\u{1b}[0m"));
     let mut plain = String::new();
     for (number, part) in coloured.split('\u{1b}').enumerate() {
         plain.push_str(if number == 0 { part } else { part.split_once('m').map_or(part, |(_, rest)| rest) });
     }
-    assert_eq!(plain, text(&changes(), NARROW));
+    assert_eq!(plain, text(&diff(), NARROW));
 }
 
 #[test]
 fn markdown_for_a_change_request() {
-    let markdown = markdown(&changes());
+    let markdown = markdown(&diff());
     assert_sound(&markdown);
     insta::assert_snapshot!(markdown);
 }
 
 #[test]
 fn json_for_machines() {
-    insta::assert_snapshot!(serde_json::to_string_pretty(&json(&changes())).expect("json"));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json(&diff())).expect("json"));
 }
 
 #[test]
 fn the_last_line_is_the_summary() {
-    let last = |changes: &ChangeSet| text(changes, WIDE).lines().last().map(str::to_owned);
+    let last = |diff: &Diff| text(diff, WIDE).lines().last().map(str::to_owned);
     let line = "Plan: 1 to create, 2 to update, 1 to replace, 2 unchanged, 1 blocked.";
-    assert_eq!(last(&changes()).as_deref(), Some(line));
+    assert_eq!(last(&diff()).as_deref(), Some(line));
     let line = "Plan: 0 to create, 0 to update, 0 to replace, 0 unchanged, 0 blocked.";
-    assert_eq!(last(&ChangeSet { entries: Vec::new() }).as_deref(), Some(line));
+    assert_eq!(last(&Diff { changes: Vec::new() }).as_deref(), Some(line));
 }
 
 #[test]
 fn nothing_to_do_is_said() {
-    let entries = ["a", "b"].map(|name| entry(name, Action::Unchanged, Work::None)).to_vec();
-    insta::assert_snapshot!(text(&ChangeSet { entries }, NARROW), @r"
+    let changes = ["a", "b"].map(|name| change(name, Action::Unchanged, Work::None)).to_vec();
+    insta::assert_snapshot!(text(&Diff { changes }, NARROW), @r"
     Signs: = nothing to do
 
       = kb.main.a  nothing to do
@@ -59,14 +59,14 @@ fn nothing_to_do_is_said() {
     No changes. Target matches the plan.
     Plan: 0 to create, 0 to update, 0 to replace, 2 unchanged, 0 blocked.
     ");
-    let blocked = ChangeSet { entries: vec![entry("a", Action::Blocked, Work::None)] };
+    let blocked = Diff { changes: vec![change("a", Action::Blocked, Work::None)] };
     assert!(!text(&blocked, NARROW).contains(NO_CHANGES));
     assert!(!markdown(&blocked).contains(NO_CHANGES));
 }
 
-fn nasty() -> Entry {
-    let mut entry = entry(NASTY, Action::Create, Work::Fill);
-    entry.seen.from.database = NASTY.to_owned();
+fn nasty() -> Change {
+    let mut entry = change(NASTY, Action::Create, Work::Fill);
+    entry.source.database = NASTY.to_owned();
     entry.rows_to_copy = 1;
     let (add, name) = (Sign::Add, Some(NASTY));
     entry.lines =
@@ -79,7 +79,7 @@ fn nasty() -> Entry {
 
 #[test]
 fn names_from_outside_stay_in_their_place() {
-    let changes = ChangeSet { entries: vec![nasty(), entry("b", Action::Unchanged, Work::None)] };
+    let changes = Diff { changes: vec![nasty(), change("b", Action::Unchanged, Work::None)] };
     let text = text(&changes, WIDE);
     assert!(!text.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text}");
     assert_sound(&markdown(&changes));
@@ -87,15 +87,15 @@ fn names_from_outside_stay_in_their_place() {
 
 #[test]
 fn a_comment_has_room_for_what_matters_whatever_the_number_of_entries() {
-    let mut entries: Vec<Entry> = (0..500).map(|_| nasty()).collect();
-    let create = changes().entries.remove(0);
-    entries.extend((0..500).map(|number| {
+    let mut changes: Vec<Change> = (0..500).map(|_| nasty()).collect();
+    let create = diff().changes.remove(0);
+    changes.extend((0..500).map(|number| {
         let mut entry = create.clone();
-        entry.seen.address = format!("kb.main.articles_{number}");
+        entry.address = format!("kb.main.articles_{number}");
         entry
     }));
-    entries.push(changes().entries.remove(6));
-    let markdown = markdown(&ChangeSet { entries });
+    changes.push(diff().changes.remove(6));
+    let markdown = markdown(&Diff { changes });
     assert_sound(&markdown);
     assert!(markdown.contains("| `!` | `kb.main.logs` | **blocked** |"), "what is blocked comes first");
     assert!(markdown.contains("<details><summary>! <code>kb.main.logs</code></summary>"));
