@@ -3,6 +3,8 @@
 //! `plan` looks and decides; `apply` goes on to run; `verify` looks and proves. Each begins with [`look`].
 
 mod look;
+mod saved;
+mod select;
 pub mod stored;
 
 use std::path::Path;
@@ -12,11 +14,14 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::ClusterError;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Entry, Work};
+use crate::plan::ResolvedPlan;
 use crate::plan::resolved::{OnExisting, Verify};
 use crate::run::{self, Census, Execution, Observer, Pace, Report, Side, Sides, Task, Verified, compare_all};
 use crate::state::{Remembered, StateError, Store};
 
 pub use look::look;
+pub use saved::{look_again, save};
+pub use select::{Pattern, Selecting};
 
 /// Why a command could not even begin.
 #[derive(Debug)]
@@ -29,6 +34,13 @@ pub enum FlowError {
     Cluster(ClusterError),
     /// The state could not be read.
     State(StateError),
+    /// What `--target` or `--exclude` say takes none of the addresses.
+    NothingSelected {
+        /// As they were written.
+        idle: Vec<String>,
+        /// What there is.
+        addresses: Vec<String>,
+    },
 }
 
 impl From<ClusterError> for FlowError {
@@ -69,6 +81,19 @@ pub struct View {
     pub details: Vec<Detail>,
     /// What else there is to know.
     pub warnings: Vec<Diagnostic>,
+    /// What the plans say, with names in place of patterns and without what was not selected.
+    pub plans: Vec<ResolvedPlan>,
+    /// The saved plan that is carried out, by its checksum.
+    pub saved_plan: Option<String>,
+    /// Addresses that were not selected.
+    pub not_selected: Vec<String>,
+}
+
+impl View {
+    /// What is shown of what was decided.
+    pub fn diff(&self) -> diff::Diff {
+        self.changes.diff(&self.not_selected)
+    }
 }
 
 /// What belongs to an entry and is not part of the diff.
@@ -113,7 +138,8 @@ pub async fn apply(view: &mut View, run: &str, observer: &dyn Observer, stop: &C
             census: detail.census.take(),
         });
     }
-    let execution = Execution { store: &view.store, run, observer, stop };
+    let saved_plan = view.saved_plan.as_deref();
+    let execution = Execution { store: &view.store, run, observer, stop, saved_plan };
     run::execute(&execution, tasks).await
 }
 

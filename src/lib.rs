@@ -13,4 +13,5 @@ mod mapping;
 mod plan;
 mod render;
 mod run;
+mod saved;
 mod state;

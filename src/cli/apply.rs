@@ -5,53 +5,66 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit_code::ExitCode;
+use super::select::SelectArgs;
 use super::{Context, Output, plan, session};
 use crate::diff::Work;
-use crate::flow::{self, Depth, View};
+use crate::flow::{self, Depth, Selecting, View};
+use crate::plan::Loaded;
 use crate::render::progress::Expected;
-use crate::render::{changes, reports};
+use crate::render::{changes, reports, stale};
 use crate::run::{JobError, Report};
+use crate::saved::{Difference, SavedPlan};
 
 /// Does what the plan says: shows the diff, asks, executes and verifies.
+///
+/// A saved plan is done exactly as it was saved, without asking; where anything is not as it was then, nothing is done.
 ///
 /// Safe to run again at any time. After an interruption or a crash the same command goes on where it stopped; when all is
 /// done it writes nothing.
 #[derive(Debug, Args)]
 pub(super) struct ApplyArgs {
-    /// Plan files, or folders with plan files (`*.yaml`, `*.yml`).
+    /// Plan files, or folders with plan files (`*.yaml`, `*.yml`); or one saved plan.
     #[arg(required = true, value_name = "PLAN")]
     plans: Vec<PathBuf>,
     /// Do not ask before acting.
     #[arg(long)]
     auto_approve: bool,
+    #[command(flatten)]
+    select: SelectArgs,
+}
+
+/// What is to be applied.
+enum Wanted {
+    Plans(Box<Loaded>),
+    Saved(Box<SavedPlan>, PathBuf),
 }
 
 pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
-    let loaded = match session::load(&arguments.plans, context) {
-        Ok(loaded) => loaded,
+    let wanted = match wanted(arguments, context) {
+        Ok(wanted) => wanted,
         Err(code) => return code,
     };
+    let approved = arguments.auto_approve || matches!(wanted, Wanted::Saved(..));
     session::block_on(context, async {
-        let mut view = match session::unless_interrupted(flow::look(loaded, Depth::Rows), context).await {
-            Ok(Ok(view)) => view,
-            Ok(Err(error)) => return session::say_flow_error(&error, context),
+        let mut view = match look(wanted, arguments, context).await {
+            Ok(view) => view,
             Err(code) => return code,
         };
         session::say_warnings(&view.warnings, context);
         let shown = match context.output {
             // One document on stdout: that of the end. Who is asked sees the diff all the same.
-            Output::Json if !arguments.auto_approve => {
+            Output::Json if !approved => {
                 let printer = &context.printer;
-                printer.important(&changes::text(&view.changes.diff(), printer.stderr_style()));
+                printer.important(&changes::text(&view.diff(), printer.stderr_style()));
                 Ok(())
             }
             Output::Json => Ok(()),
-            _ => plan::show(&view, context),
+            _ => plan::show(&view.diff(), context),
         };
         if let Err(code) = shown {
             return code;
         }
-        if view.changes.has_changes() && !arguments.auto_approve {
+        if view.changes.has_changes() && !approved {
             match session::approved_in_time(context).await {
                 Ok(true) => {}
                 Ok(false) => return ExitCode::Failure,
@@ -75,23 +88,69 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
     })
 }
 
+/// Plans, or one saved plan alone.
+fn wanted(arguments: &ApplyArgs, context: &Context) -> Result<Wanted, ExitCode> {
+    for file in &arguments.plans {
+        let Some(saved) = session::saved_plan(file, context)? else { continue };
+        let alone = arguments.plans.len() == 1 && matches!(arguments.select.selecting(), Selecting::All);
+        if !alone {
+            let what = format!("{} is a saved plan, which is applied alone and as a whole", file.display());
+            session::say(&what, "apply it by itself; `--target` and `--exclude` belong to `plan`", context);
+            return Err(ExitCode::Usage);
+        }
+        saved.refuse_other_tool(file).map_err(|found| {
+            session::say_diagnostic(&found, context);
+            ExitCode::Stale
+        })?;
+        return Ok(Wanted::Saved(Box::new(saved), file.clone()));
+    }
+    session::load(&arguments.plans, context).map(|loaded| Wanted::Plans(Box::new(loaded)))
+}
+
+/// Looks at both sides. Of a saved plan, everything must be as it was.
+async fn look(wanted: Wanted, arguments: &ApplyArgs, context: &Context) -> Result<View, ExitCode> {
+    let looked = match wanted {
+        Wanted::Plans(loaded) => {
+            let selecting = arguments.select.selecting();
+            session::unless_interrupted(flow::look(*loaded, Depth::Rows, &selecting), context).await?
+        }
+        Wanted::Saved(saved, file) => {
+            let looked = session::unless_interrupted(flow::look_again(&saved, &file), context).await?;
+            match looked {
+                Ok((_, found)) if !found.is_empty() => {
+                    say_stale(&found, context)?;
+                    return Err(ExitCode::Stale);
+                }
+                looked => looked.map(|(view, _)| view),
+            }
+        }
+    };
+    looked.map_err(|error| session::say_flow_error(&error, context))
+}
+
+/// The differences are the result, for whoever asked for a result that can be read by machines or posted.
+fn say_stale(found: &[Difference], context: &Context) -> Result<(), ExitCode> {
+    match context.output {
+        Output::Text => {
+            context.printer.important(&stale::text(found, context.printer.stderr_style()));
+            Ok(())
+        }
+        Output::Json => session::data(&session::document(&stale::json(found)), context),
+        Output::Markdown => session::data(&stale::markdown(found), context),
+    }
+}
+
 /// The command that goes on with what is left.
 fn again(arguments: &ApplyArgs) -> String {
-    let mut command = "vecferry apply".to_owned();
-    if arguments.auto_approve {
-        command.push_str(" --auto-approve");
-    }
-    for plan in &arguments.plans {
-        let plan = plan.display().to_string();
-        let bare = !plan.is_empty() && plan.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+=@%:,".contains(c));
-        command.push(' ');
-        command.push_str(&if bare { plan } else { format!("'{}'", plan.replace('\'', r"'\''")) });
-    }
-    command
+    let approve = arguments.auto_approve.then(|| "--auto-approve".to_owned());
+    let plans = arguments.plans.iter().map(|plan| plan.display().to_string());
+    let words: Vec<String> = approve.into_iter().chain(arguments.select.again()).chain(plans).collect();
+    let words: Vec<&str> = ["vecferry", "apply"].into_iter().chain(words.iter().map(String::as_str)).collect();
+    session::command(&words)
 }
 
 fn report(view: &View, ended: &[Report], command: &str, context: &Context) -> Result<(), ExitCode> {
-    let diff = view.changes.diff();
+    let diff = view.diff();
     let blocked: Vec<_> = diff.changes.iter().filter(|change| !change.blocked.is_empty()).collect();
     if ended.is_empty() && blocked.is_empty() && context.output != Output::Json {
         return Ok(());

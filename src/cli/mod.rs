@@ -10,7 +10,9 @@ mod logging;
 mod plan;
 pub mod printer;
 mod schema;
+mod select;
 mod session;
+mod show;
 mod state;
 mod status;
 mod unlock;
@@ -85,6 +87,7 @@ enum Command {
     Validate(validate::ValidateArgs),
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
+    Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
     Status(status::StatusArgs),
     Cancel(cancel::CancelArgs),
@@ -140,6 +143,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Validate(arguments) => validate::run(arguments, &context),
         Command::Plan(arguments) => plan::run(arguments, &context),
         Command::Apply(arguments) => apply::run(arguments, &context),
+        Command::Show(arguments) => show::run(arguments, &context),
         Command::Verify(arguments) => verify::run(arguments, &context),
         Command::Status(arguments) => status::run(arguments, &context),
         Command::Cancel(arguments) => cancel::run(arguments, &context),

@@ -1,13 +1,17 @@
 //! `vecferry plan`: looks at both sides and shows what `apply` would do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::exit_code::ExitCode;
+use super::select::SelectArgs;
 use super::{Context, Output, session};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::diff::Diff;
 use crate::flow::{self, Depth, View};
 use crate::render::changes;
+use crate::saved;
 
 /// Reads both clusters and shows the diff: what would be created, what changes shape, how many rows, what could go wrong.
 ///
@@ -17,6 +21,10 @@ pub(super) struct PlanArgs {
     /// Plan files, or folders with plan files (`*.yaml`, `*.yml`).
     #[arg(required = true, value_name = "PLAN")]
     plans: Vec<PathBuf>,
+    /// Save what was decided, for `vecferry apply FILE` to do exactly that, and for `vecferry show FILE`. The file holds no
+    /// secrets, and only its owner can read it.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Read all of each source that is loaded, as the plan maps it, and count the rows that each rule would touch: values that
     /// do not fit, nulls, keys that are lost, keys that stand twice. Takes about as long as a copy.
     #[arg(long)]
@@ -24,6 +32,8 @@ pub(super) struct PlanArgs {
     /// Exit with 2 where there is something to apply, and with 0 only where there is nothing.
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    select: SelectArgs,
 }
 
 pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
@@ -31,16 +41,30 @@ pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    let state = saved::portable(&loaded.settings.state).display().to_string();
     session::block_on(context, async {
         let depth = if arguments.scan { Depth::Everything } else { Depth::Rows };
-        let view = match session::unless_interrupted(flow::look(loaded, depth), context).await {
+        let selecting = arguments.select.selecting();
+        let looking = flow::look(loaded, depth, &selecting);
+        let view = match session::unless_interrupted(looking, context).await {
             Ok(Ok(view)) => view,
             Ok(Err(error)) => return session::say_flow_error(&error, context),
             Err(code) => return code,
         };
         session::say_warnings(&view.warnings, context);
-        if let Err(code) = show(&view, context) {
+        if let Err(code) = show(&view.diff(), context) {
             return code;
+        }
+        match &arguments.out {
+            Some(file) => {
+                if let Err(code) = save(&view, state, arguments.scan, file, context) {
+                    return code;
+                }
+            }
+            None if view.changes.has_changes() => context.printer.note(
+                "Note: nothing was saved, so `apply` looks again and may find something else. `--out FILE` saves what was decided.\n",
+            ),
+            None => {}
         }
         match blocked(&view) {
             Some(code) => code,
@@ -50,13 +74,32 @@ pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
     })
 }
 
+/// Saves what was decided, and says what to do with it.
+fn save(view: &View, state: String, scanned: bool, file: &Path, context: &Context) -> Result<(), ExitCode> {
+    let saving = flow::save(view, state, scanned).map_err(|literal| {
+        let message = format!("the secret of `{}` stands in the plan itself, and is not saved", literal.endpoint);
+        let help = "use `{env: NAME}`, `{file: PATH}` or `{command: [..]}`";
+        Box::new(Diagnostic::new(Code::LiteralNotSaved, message).at(literal.span).help(help))
+    });
+    match saving.and_then(|saved| saved::write(&saved, file)) {
+        Ok(()) => {
+            let command = session::command(&["vecferry", "apply", &file.display().to_string()]);
+            context.printer.note(&format!("Saved. To do exactly this: {command}\n"));
+            Ok(())
+        }
+        Err(diagnostic) => {
+            session::say_diagnostic(&diagnostic, context);
+            Err(ExitCode::Failure)
+        }
+    }
+}
+
 /// Writes the diff to stdout.
-pub(super) fn show(view: &View, context: &Context) -> Result<(), ExitCode> {
-    let diff = view.changes.diff();
+pub(super) fn show(diff: &Diff, context: &Context) -> Result<(), ExitCode> {
     let text = match context.output {
-        Output::Text => changes::text(&diff, context.printer.stdout_style()),
-        Output::Json => session::document(&changes::json(&diff)),
-        Output::Markdown => changes::markdown(&diff),
+        Output::Text => changes::text(diff, context.printer.stdout_style()),
+        Output::Json => session::document(&changes::json(diff)),
+        Output::Markdown => changes::markdown(diff),
     };
     session::data(&text, context)
 }

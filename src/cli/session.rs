@@ -16,8 +16,11 @@ use crate::plan::{self, Loaded};
 use crate::render::progress::{Expected, Mode, Progress};
 use crate::render::{self, diagnostics};
 use crate::run::JobError;
+use crate::saved::{self, SavedPlan};
 use crate::state::{Requests, StateError};
 
+/// Addresses that a message lists.
+const MOST_ADDRESSES: usize = 20;
 /// How often a run looks whether it was asked to stop.
 const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
 
@@ -32,6 +35,28 @@ pub(super) fn load(plans: &[PathBuf], context: &Context) -> Result<Loaded, ExitC
 pub(super) fn say_invalid(found: &[Diagnostic], context: &Context) {
     context.printer.important(&diagnostics::text(found, context.printer.stderr_style()));
     context.printer.important(&format!("invalid: {}\n", diagnostics::summary(found)));
+}
+
+/// Says what is wrong with one thing.
+pub(super) fn say_diagnostic(found: &Diagnostic, context: &Context) {
+    context.printer.important(&diagnostics::text(std::slice::from_ref(found), context.printer.stderr_style()));
+}
+
+/// The saved plan in a file, or none where it is something else.
+pub(super) fn saved_plan(file: &Path, context: &Context) -> Result<Option<SavedPlan>, ExitCode> {
+    saved::read(file).map_err(|found| {
+        say_diagnostic(&found, context);
+        ExitCode::Stale
+    })
+}
+
+/// A command as a shell takes it.
+pub(super) fn command(words: &[&str]) -> String {
+    let quoted = words.iter().map(|word| {
+        let bare = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+=@%:,".contains(c));
+        if bare { (*word).to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// Says what is worth knowing about plans that are valid.
@@ -70,6 +95,15 @@ pub(super) fn say_flow_error(error: &FlowError, context: &Context) -> ExitCode {
         FlowError::State(error) => {
             say(&error.to_string(), error.help(), context);
             of_state(error)
+        }
+        FlowError::NothingSelected { idle, addresses } => {
+            let idle: Vec<String> = idle.iter().map(|text| format!("`{}`", render::harmless(text))).collect();
+            let there: Vec<String> = addresses.iter().take(MOST_ADDRESSES).map(|one| render::harmless(one)).collect();
+            let more = addresses.len() - there.len();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let help = format!("the addresses of the plan are: {}{more}", there.join(", "));
+            say(&format!("nothing in the plan is meant by {}", idle.join(", ")), &help, context);
+            ExitCode::Usage
         }
     }
 }

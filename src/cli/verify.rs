@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::exit_code::ExitCode;
+use super::select::SelectArgs;
 use super::{Context, Output, session};
 use crate::flow::{self, Depth};
 use crate::plan::resolved::Verify;
@@ -22,6 +23,8 @@ pub(super) struct VerifyArgs {
     /// How hard to look, whatever the plan says.
     #[arg(long, value_enum, value_name = "LEVEL")]
     level: Option<Level>,
+    #[command(flatten)]
+    select: SelectArgs,
 }
 
 /// How hard to look.
@@ -46,7 +49,9 @@ pub(super) fn run(arguments: &VerifyArgs, context: &Context) -> ExitCode {
         Level::Full => Verify::Full,
     });
     session::block_on(context, async {
-        let view = match session::unless_interrupted(flow::look(loaded, Depth::Schemas), context).await {
+        let selecting = arguments.select.selecting();
+        let looking = flow::look(loaded, Depth::Schemas, &selecting);
+        let view = match session::unless_interrupted(looking, context).await {
             Ok(Ok(view)) => view,
             Ok(Err(error)) => return session::say_flow_error(&error, context),
             Err(code) => return code,

@@ -20,7 +20,7 @@ pub struct CodeInfo {
 macro_rules! codes {
     ($($name:ident = $id:literal, $severity:ident, $title:literal, $explanation:literal;)*) => {
         /// The reason for a message. Families: `VF01xx` reading files, `VF02xx` the shape of a plan, `VF03xx` rules
-        /// that the schema can't say, `VF04xx` `vecferry.toml` and profiles; `VF1xxx` and above belong to the
+        /// that the schema can't say, `VF04xx` `vecferry.toml` and profiles, `VF05xx` saved plans; `VF1xxx` and above belong to the
         /// commands that talk to clusters.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(into = "String", try_from = "String")]
@@ -252,6 +252,14 @@ codes! {
         "The plan uses a profile, but there is no `vecferry.toml` in the plan's folder or any folder above it.";
     SettingsDiffer = "VF0404", Error, "plans under different vecferry.toml files",
         "The given plans lie under different `vecferry.toml` files, so it is open where the state of the run would be kept. Give them in separate commands.";
+    SavedPlanUnusable = "VF0501", Error, "a saved plan that can't be used",
+        "A saved plan is applied as it is or not at all. This one can't be read, was changed after it was saved, or was saved by another version of vecferry, which may decide otherwise about the same plan. Save it again with `vecferry plan PLAN --out FILE` and have it reviewed again.";
+    SavedPlanStale = "VF0502", Error, "a saved plan that no longer fits",
+        "A saved plan holds what both clusters and the state looked like when it was made: ids, schemas, rows, aliases. Each of them is looked at again before it is applied, and a difference stops it, because what was reviewed was reviewed for what was there. The message names every difference. Look whether they are meant to be there, then save the plan again.";
+    PlanNotSaved = "VF0503", Error, "a plan that could not be saved",
+        "The file that `--out` names could not be written, or exists and is no saved plan; then it is left alone, because it may be the plan file itself.";
+    LiteralNotSaved = "VF0504", Error, "a secret in the plan cannot be saved",
+        "Saved plans hold no secrets, only where they come from, and are read by people and kept by CI. A token or password that stands in the plan itself, which is allowed for addresses of this machine, can therefore not be saved. Use `{env: NAME}`, `{file: PATH}` or `{command: [..]}`.";
 
     SourceUnreadable = "VF1001", Error, "the collection could not be looked at",
         "The cluster answered, but not for this collection. Its own words are part of the message. The other collections of the plan go on; this one is named at the end, and the exit code is 3.";

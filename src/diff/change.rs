@@ -16,6 +16,8 @@ pub const ASSUMED_BYTES_PER_SECOND: u64 = 20_000_000;
 pub struct Diff {
     /// In the order of the plan.
     pub changes: Vec<Change>,
+    /// Addresses that the plan names and the command leaves out, by `--target` or `--exclude`.
+    pub not_selected: Vec<String>,
 }
 
 /// What happens to one collection.
@@ -140,9 +142,9 @@ impl Entry {
 }
 
 impl ChangeSet {
-    /// What is shown of it.
-    pub fn diff(&self) -> Diff {
-        Diff { changes: self.entries.iter().map(Entry::change).collect() }
+    /// What is shown of it, beside the addresses that the command leaves out.
+    pub fn diff(&self, not_selected: &[String]) -> Diff {
+        Diff { changes: self.entries.iter().map(Entry::change).collect(), not_selected: not_selected.to_vec() }
     }
 }
 

@@ -36,7 +36,7 @@ pub fn lines(entry: &Entry) -> Vec<Line> {
 }
 
 /// Type and roles of a field in a few words.
-fn field_text(field: &Field) -> String {
+pub fn field_text(field: &Field) -> String {
     let mut text = field.type_text();
     let mut add = |condition: bool, word: &str| {
         if condition {

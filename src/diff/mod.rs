@@ -22,7 +22,7 @@ pub use change::{ASSUMED_BYTES_PER_SECOND, Change, Diff};
 #[cfg(test)]
 pub use change::{Counted, RowsOfBoth};
 pub use decide::{MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, decide};
-pub use lines::lines;
+pub use lines::{field_text, lines};
 pub use remarks::unloadable;
 
 /// What was seen of the rows of one side.
@@ -157,6 +157,8 @@ pub struct Prior {
     pub rows: (u64, u64),
     /// Splits of which nobody knows which rows arrived.
     pub dirty: u64,
+    /// The saved plan that it carries out, by its checksum.
+    pub saved_plan: Option<String>,
 }
 
 impl Prior {
@@ -173,6 +175,7 @@ impl Prior {
             splits: (job.progress.len() as u64, job.splits_done() as u64),
             rows: (job.verified_rows, job.rows_quarantined()),
             dirty: job.splits_dirty() as u64,
+            saved_plan: job.header.saved_plan.clone(),
         }
     }
 }

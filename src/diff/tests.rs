@@ -92,6 +92,7 @@ fn prior() -> Prior {
         splits: (4, 1),
         rows: (100, 0),
         dirty: 0,
+        saved_plan: None,
     }
 }
 

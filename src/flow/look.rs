@@ -8,14 +8,17 @@ use futures::StreamExt;
 use globset::{Glob, GlobSetBuilder};
 use sha2::{Digest, Sha256};
 
-use super::{Depth, Detail, FlowError, Stage, View};
+use super::select::as_planned;
+use super::{Depth, Detail, FlowError, Selecting, Stage, View};
 use crate::cluster::{self, ClusterError, ErrorKind, ReadSide, Scan, WriteSide};
 use crate::collection::{Capabilities, DEFAULT_PARTITION, Field, LiveCollection, LoadState};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Place, Prior, RowDiff, Rows, Seen, StateTrouble, decide};
 use crate::mapping::{self, Mapping};
-use crate::plan::Loaded;
-use crate::plan::resolved::{Endpoint, Migration, OnExisting, PrimaryKey, SPLIT_ROWS, Select, Settings, Tier, Verify};
+use crate::plan::resolved::{
+    Endpoint, Migration, OnExisting, PrimaryKey, SPLIT_ROWS, Select, Selection, Settings, Tier, Verify,
+};
+use crate::plan::{Loaded, ResolvedPlan};
 use crate::run::{
     Census, JobError, Observer, Pace, Side, Sides, Silent, census, compare_all, doubles, groups, lost_keys, scan,
     survey,
@@ -41,19 +44,38 @@ struct Wanted {
     tier: Tier,
 }
 
-/// Looks at everything, and decides.
-pub async fn look(loaded: Loaded, depth: Depth) -> Result<View, FlowError> {
+impl Wanted {
+    /// The entry of a plan that names it alone.
+    fn selection(&self, span: &Span) -> Selection {
+        let select = Select::Name { source: self.from.collection.clone(), target: self.to.collection.clone() };
+        Selection { select, settings: self.settings.clone(), span: span.clone() }
+    }
+}
+
+/// Looks at everything that is selected, and decides.
+pub async fn look(loaded: Loaded, depth: Depth, selecting: &Selecting) -> Result<View, FlowError> {
     let store = Store::new(&loaded.settings.state);
     let mut warnings = loaded.warnings;
     let mut clusters = Clusters::default();
-    let (mut stages, mut wanted) = (Vec::new(), Vec::new());
+    let (mut stages, mut wanted, mut not_selected) = (Vec::new(), Vec::new(), Vec::new());
+    let mut plans: Vec<ResolvedPlan> = Vec::new();
     for plan in &loaded.plans {
+        plans.push(ResolvedPlan { migrations: Vec::new(), ..plan.clone() });
         for migration in &plan.migrations {
+            if !selecting.may_take(migration) {
+                not_selected.extend(as_planned(migration));
+                continue;
+            }
             let sides = Sides {
                 source: clusters.open(&migration.source).await?,
                 target: clusters.open(&migration.target).await?,
             };
             let found = expand(migration, &*sides.source, stages.len(), &mut warnings).await?;
+            if let Some(plan) = plans.last_mut() {
+                let taken = found.iter().filter(|(want, _)| selecting.takes(&want.address));
+                let selections = taken.map(|(want, span)| want.selection(span)).collect();
+                plan.migrations.push(Migration { selections, ..migration.clone() });
+            }
             wanted.extend(found);
             stages.push(Stage {
                 plan: (plan.name.clone(), plan.file.display().to_string()),
@@ -65,6 +87,14 @@ pub async fn look(loaded: Loaded, depth: Depth) -> Result<View, FlowError> {
         }
     }
     refuse_shared_targets(&wanted)?;
+    let addresses = wanted.iter().map(|(want, _)| want.address.clone()).chain(not_selected.clone()).collect();
+    refuse_idle(selecting, addresses)?;
+    not_selected
+        .extend(wanted.iter().map(|(want, _)| want.address.clone()).filter(|address| !selecting.takes(address)));
+    wanted.retain(|(want, _)| selecting.takes(&want.address));
+    for plan in &mut plans {
+        plan.migrations.retain(|migration| !migration.selections.is_empty());
+    }
     let mut databases: HashMap<(usize, String), Option<Vec<String>>> = HashMap::new();
     for (want, _) in &wanted {
         let key = (want.stage, want.to.uri.clone());
@@ -93,7 +123,7 @@ pub async fn look(loaded: Loaded, depth: Depth) -> Result<View, FlowError> {
         changes.entries.push(entry);
         details.push(detail);
     }
-    Ok(View { store, stages, changes, details, warnings })
+    Ok(View { store, stages, changes, details, warnings, plans, saved_plan: None, not_selected })
 }
 
 /// Open clusters, one for each way in which plans name them.
@@ -201,6 +231,12 @@ fn refuse_shared_targets(wanted: &[(Wanted, Span)]) -> Result<(), FlowError> {
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(FlowError::Invalid(problems)) }
+}
+
+/// A pattern that takes nothing is a slip of its writer, and leaving all of a plan undone for it would look like success.
+fn refuse_idle(selecting: &Selecting, addresses: Vec<String>) -> Result<(), FlowError> {
+    let idle = selecting.idle(&addresses).into_iter().map(str::to_owned).collect::<Vec<_>>();
+    if idle.is_empty() { Ok(()) } else { Err(FlowError::NothingSelected { idle, addresses }) }
 }
 
 /// Everything about one collection.

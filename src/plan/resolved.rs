@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use crate::collection::{Consistency, DataType, FieldPath, FunctionKind};
 use crate::diagnostic::Span;
 
@@ -62,7 +64,8 @@ pub struct Endpoint {
 }
 
 /// What kind of cluster an endpoint is. Limits differ by it that no server tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// Zilliz Cloud, Free.
     Free,
@@ -131,7 +134,7 @@ pub struct Tls {
 }
 
 /// How hard a run may press.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Megabytes (10^6 bytes) a second written to the target; none: as fast as it takes them.
     pub write_mb_per_s: Option<f64>,
@@ -156,7 +159,8 @@ pub struct Selection {
 }
 
 /// Which source collections an entry means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Select {
     /// One collection by name.
     Name {
@@ -175,7 +179,7 @@ pub enum Select {
 }
 
 /// What a collection looks like on arrival and how it gets there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Shards of the target.
     pub shards: Shards,
@@ -216,7 +220,7 @@ pub struct Settings {
 }
 
 /// The target's primary key.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PrimaryKey {
     /// Field of the target that is the primary key; none: the field that carries the source's key, or has its name.
     pub field: Option<String>,
@@ -229,7 +233,7 @@ pub struct PrimaryKey {
 }
 
 /// One field of the target.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct FieldSettings {
     /// Where its values come from.
     pub origin: Origin,
@@ -248,6 +252,7 @@ pub struct FieldSettings {
     /// Whether it holds nulls.
     pub nullable: Option<bool>,
     /// Default value; none: as the source. [`serde_json::Value::Null`] takes the source's away.
+    #[serde(default, deserialize_with = "null_is_a_value", skip_serializing_if = "Option::is_none")]
     pub default: Option<serde_json::Value>,
     /// What becomes of a null.
     pub on_null: Option<OnNull>,
@@ -269,8 +274,14 @@ pub struct FieldSettings {
     pub mmap: Option<bool>,
 }
 
+/// A value that is there, which may be null.
+fn null_is_a_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(deserializer).map(Some)
+}
+
 /// Where the values of a field come from.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The source's field of the same name, or for `$meta.KEY` that key.
     #[default]
@@ -289,7 +300,8 @@ pub enum Origin {
 }
 
 /// What becomes of a null.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnNull {
     /// It stays null.
     Keep,
@@ -300,7 +312,8 @@ pub enum OnNull {
 }
 
 /// What becomes of a row whose value does not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnMisfit {
     /// The copy of its collection stops.
     #[default]
@@ -314,7 +327,7 @@ pub enum OnMisfit {
 }
 
 /// A function of the target.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionSettings {
     /// What it computes.
     pub kind: FunctionKind,
@@ -329,7 +342,8 @@ pub struct FunctionSettings {
 }
 
 /// Shards of the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Shards {
     /// As many as the source has.
     AsSource,
@@ -340,7 +354,8 @@ pub enum Shards {
 }
 
 /// Named partitions. A collection with a partition key has none.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Partitions {
     /// The same partitions, empty ones too, each row in its own.
     Copy,
@@ -356,7 +371,8 @@ pub enum Partitions {
 }
 
 /// Indexes of the target.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Indexes {
     /// AUTOINDEX on each vector field, with the source's metric type where it has one.
     Auto,
@@ -369,7 +385,8 @@ pub enum Indexes {
 }
 
 /// The index of one field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FieldIndex {
     /// AUTOINDEX with the source's metric type where it has one.
     Auto,
@@ -391,7 +408,8 @@ pub enum FieldIndex {
 }
 
 /// What to do where the target collection exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnExisting {
     /// Refuse, unless this plan made it.
     Fail,
@@ -402,7 +420,8 @@ pub enum OnExisting {
 }
 
 /// How a copy is proven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verify {
     /// Distinct keys and physical rows, range by range.
     Counts,

@@ -41,6 +41,11 @@ impl Settings {
     pub(crate) fn without_file(first_plan: &FilePath) -> Self {
         Self { file: None, state: folder_of(first_plan).join(STATE_FOLDER), limits: limits(None, None) }
     }
+
+    /// Where nothing counts but the place of the state.
+    pub fn with_state(state: &str) -> Self {
+        Self { file: None, state: PathBuf::from(state), limits: limits(None, None) }
+    }
 }
 
 /// The folder that a file lies in.

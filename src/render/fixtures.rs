@@ -164,7 +164,7 @@ pub(super) fn diff() -> Diff {
         note(Code::TargetExists, None, "the target exists, made not by vecferry", Some(help)),
         note(Code::CannotHold, Some("v"), "Milvus 2.3.5 does not hold FLOAT16_VECTOR", None),
     ];
-    Diff { changes: vec![create, converge, resume, replace, unchanged, drifted, blocked] }
+    Diff { changes: vec![create, converge, resume, replace, unchanged, drifted, blocked], not_selected: Vec::new() }
 }
 
 /// What stands outside of fenced blocks.

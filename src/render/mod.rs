@@ -10,6 +10,7 @@ mod markup;
 pub mod progress;
 pub mod reports;
 mod snippet;
+pub mod stale;
 pub mod state;
 pub mod status;
 mod values;

@@ -35,6 +35,8 @@ pub struct Execution<'a> {
     pub observer: &'a dyn Observer,
     /// Asks to stop.
     pub stop: &'a CancellationToken,
+    /// The saved plan that is carried out, by its checksum.
+    pub saved_plan: Option<&'a str>,
 }
 
 /// One entry with what belongs to it.
@@ -244,15 +246,15 @@ fn journal(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<Jou
             .is_some_and(|job| job.is_successful() && job.header.plan_hash == task.entry.seen.plan_hash),
         _ => false,
     };
-    if goes_on { execution.store.resume(id) } else { execution.store.begin(id, header(execution.run, task)) }
+    if goes_on { execution.store.resume(id) } else { execution.store.begin(id, header(execution, task)) }
 }
 
-fn header(run: &str, task: &Task<'_>) -> Header {
+fn header(execution: &Execution<'_>, task: &Task<'_>) -> Header {
     let seen = &task.entry.seen;
     Header {
         format: FORMAT,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
-        run: run.to_owned(),
+        run: execution.run.to_owned(),
         plan: task.plan.0.clone(),
         plan_file: task.plan.1.clone(),
         address: seen.address.clone(),
@@ -265,5 +267,6 @@ fn header(run: &str, task: &Task<'_>) -> Header {
         converging: matches!(task.entry.work, Work::Converge | Work::Touch),
         row_bytes: seen.source_rows.as_ref().map_or(0, |rows| rows.row_bytes),
         started: jiff::Timestamp::now(),
+        saved_plan: execution.saved_plan.map(str::to_owned),
     }
 }

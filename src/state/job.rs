@@ -46,6 +46,9 @@ pub struct Header {
     pub row_bytes: u64,
     /// When it began.
     pub started: jiff::Timestamp,
+    /// The saved plan that it carries out, by its checksum; none where a plan file was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_plan: Option<String>,
 }
 
 impl Header {
@@ -67,6 +70,7 @@ impl Header {
             converging: false,
             row_bytes: 0,
             started: jiff::Timestamp::UNIX_EPOCH,
+            saved_plan: None,
         }
     }
 }
@@ -425,6 +429,7 @@ mod tests {
             converging: false,
             row_bytes: 10,
             started: jiff::Timestamp::UNIX_EPOCH,
+            saved_plan: None,
         }
     }
 

@@ -10,13 +10,14 @@ use crate::servers::root;
 
 /// The rooms of `src/` and how high they lie. A room imports from lower ones only; rooms of one height know nothing of each
 /// other. `cluster` lies above `plan` for the sake of the words in which a plan names an endpoint.
-const ROOMS: [(&str, u8); 14] = [
+const ROOMS: [(&str, u8); 15] = [
     ("main", 10),
     ("cli", 9),
     ("flow", 8),
     ("fuzzing", 8),
     ("run", 6),
     ("render", 7),
+    ("saved", 6),
     ("diff", 5),
     ("mapping", 4),
     ("cluster", 3),

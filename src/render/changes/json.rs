@@ -10,6 +10,7 @@ pub fn json(diff: &Diff) -> Value {
     value!({
         "format_version": values::FORMAT_VERSION,
         "entries": diff.changes,
+        "not_selected": diff.not_selected,
         "summary": diff.summary(),
         "has_changes": diff.has_changes(),
         "assumed_bytes_per_second": ASSUMED_BYTES_PER_SECOND,

@@ -2,7 +2,7 @@
 
 use super::super::markup::{self, MARKER, MOST_BYTES};
 use super::super::{Style, words};
-use super::{NO_CHANGES, block, is_estimated, sign, total};
+use super::{NO_CHANGES, block, is_estimated, not_selected, sign, total};
 use crate::diff::{Action, Change, Diff};
 
 /// Columns of the diffs: what a comment shows without scrolling.
@@ -21,6 +21,9 @@ pub fn markdown(diff: &Diff) -> String {
     }
     if let Some(total) = total(diff) {
         text.push_str(&format!("{total}\n\n"));
+    }
+    if let Some(line) = not_selected(diff) {
+        text.push_str(&format!("{line}\n\n"));
     }
     if !diff.changes.is_empty() {
         text.push_str(&table(&diff.changes));

@@ -43,6 +43,9 @@ pub fn text(diff: &Diff, style: Style) -> String {
     if diff.changes.iter().all(|change| change.action == Action::Unchanged) {
         text.push_str(&format!("{NO_CHANGES}\n"));
     }
+    if let Some(line) = not_selected(diff) {
+        text.push_str(&format!("{line}\n"));
+    }
     // Never coloured: a script that looks for it must find it under `--color always` too.
     text.push_str(&format!("{}\n", diff.summary()));
     text
@@ -97,6 +100,12 @@ fn total(diff: &Diff) -> Option<String> {
     let bytes = copied.iter().fold(0_u64, |sum, change| sum.saturating_add(change.bytes_to_copy));
     let about = copied.iter().any(|change| is_estimated(change));
     Some(format!("To copy in all: {}", amount(rows, bytes, about)))
+}
+
+/// That something was left out on purpose, so that nobody takes the diff for the whole plan.
+fn not_selected(diff: &Diff) -> Option<String> {
+    let number = diff.not_selected.len();
+    (number > 0).then(|| format!("Not selected: {} of the plan.", super::count(number, "collection")))
 }
 
 /// Whether the number of rows comes from statistics and not from counting.

@@ -44,13 +44,13 @@ fn the_last_line_is_the_summary() {
     let line = "Plan: 1 to create, 2 to update, 1 to replace, 2 unchanged, 1 blocked.";
     assert_eq!(last(&diff()).as_deref(), Some(line));
     let line = "Plan: 0 to create, 0 to update, 0 to replace, 0 unchanged, 0 blocked.";
-    assert_eq!(last(&Diff { changes: Vec::new() }).as_deref(), Some(line));
+    assert_eq!(last(&Diff::default()).as_deref(), Some(line));
 }
 
 #[test]
 fn nothing_to_do_is_said() {
     let changes = ["a", "b"].map(|name| change(name, Action::Unchanged, Work::None)).to_vec();
-    insta::assert_snapshot!(text(&Diff { changes }, NARROW), @r"
+    insta::assert_snapshot!(text(&Diff { changes, not_selected: Vec::new() }, NARROW), @r"
     Signs: = nothing to do
 
       = kb.main.a  nothing to do
@@ -59,7 +59,7 @@ fn nothing_to_do_is_said() {
     No changes. Target matches the plan.
     Plan: 0 to create, 0 to update, 0 to replace, 2 unchanged, 0 blocked.
     ");
-    let blocked = Diff { changes: vec![change("a", Action::Blocked, Work::None)] };
+    let blocked = Diff { not_selected: Vec::new(), changes: vec![change("a", Action::Blocked, Work::None)] };
     assert!(!text(&blocked, NARROW).contains(NO_CHANGES));
     assert!(!markdown(&blocked).contains(NO_CHANGES));
 }
@@ -79,7 +79,7 @@ fn nasty() -> Change {
 
 #[test]
 fn names_from_outside_stay_in_their_place() {
-    let changes = Diff { changes: vec![nasty(), change("b", Action::Unchanged, Work::None)] };
+    let changes = Diff { not_selected: Vec::new(), changes: vec![nasty(), change("b", Action::Unchanged, Work::None)] };
     let text = text(&changes, WIDE);
     assert!(!text.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text}");
     assert_sound(&markdown(&changes));
@@ -95,7 +95,7 @@ fn a_comment_has_room_for_what_matters_whatever_the_number_of_entries() {
         entry
     }));
     changes.push(diff().changes.remove(6));
-    let markdown = markdown(&Diff { changes });
+    let markdown = markdown(&Diff { changes, not_selected: Vec::new() });
     assert_sound(&markdown);
     assert!(markdown.contains("| `!` | `kb.main.logs` | **blocked** |"), "what is blocked comes first");
     assert!(markdown.contains("<details><summary>! <code>kb.main.logs</code></summary>"));

@@ -28,6 +28,7 @@ fn job(run: &str, name: &str, started: i64, records: &[Record]) -> Job {
         converging: false,
         row_bytes: 400,
         started: at(started),
+        saved_plan: None,
     });
     for record in records {
         job.apply(record).expect("a record that fits");

@@ -143,7 +143,7 @@ fn attempt(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let task = Task { entry, sides, pace: &pace, plan: ("p".into(), "p.yaml".into()), census };
-        let execution = Execution { store, run: &run, observer: &watcher, stop: &stage.stop };
+        let execution = Execution { store, run: &run, observer: &watcher, stop: &stage.stop, saved_plan: None };
         tokio::select! {
             biased;
             mut reports = execute(&execution, vec![task]) => reports.pop().map(|report| report.result),

@@ -1,0 +1,123 @@
+//! Clusters as a saved plan names them: where secrets come from, and never a secret.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::portable;
+use crate::diagnostic::Span;
+use crate::plan::resolved::{Auth, Endpoint, SecretRef, Tier, Tls};
+
+/// A plan holds a secret itself, which no saved plan may.
+#[derive(Debug)]
+pub struct LiteralSecret {
+    /// The cluster's name in the plan.
+    pub endpoint: String,
+    /// Where the plan declares it.
+    pub span: Span,
+}
+
+/// A cluster.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SavedEndpoint {
+    name: String,
+    uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    /// Where the token is, or the password if there is a user name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<Reference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_ca: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_client: Option<(PathBuf, PathBuf)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_server_name: Option<String>,
+    tier: Tier,
+    connect_timeout_ms: u64,
+    request_timeout_ms: u64,
+    retry_timeout_ms: u64,
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reference {
+    Env(String),
+    File(PathBuf),
+    Command(Vec<String>),
+}
+
+impl Reference {
+    /// None for a secret that stands in the plan itself.
+    fn of(secret: &SecretRef) -> Option<Self> {
+        Some(match secret {
+            SecretRef::Env(name) => Self::Env(name.clone()),
+            SecretRef::File(path) => Self::File(portable(path)),
+            SecretRef::Command(words) => Self::Command(words.clone()),
+            SecretRef::Literal(_) => return None,
+        })
+    }
+
+    fn resolved(&self) -> SecretRef {
+        match self {
+            Self::Env(name) => SecretRef::Env(name.clone()),
+            Self::File(path) => SecretRef::File(path.clone()),
+            Self::Command(words) => SecretRef::Command(words.clone()),
+        }
+    }
+}
+
+impl SavedEndpoint {
+    pub(super) fn of(endpoint: &Endpoint) -> Result<Self, LiteralSecret> {
+        let literal = || LiteralSecret { endpoint: endpoint.name.clone(), span: endpoint.span.clone() };
+        let (username, credential) = match &endpoint.auth {
+            Auth::None => (None, None),
+            Auth::Token(token) => (None, Some(Reference::of(token).ok_or_else(literal)?)),
+            Auth::Password { username, password } => {
+                (Some(username.clone()), Some(Reference::of(password).ok_or_else(literal)?))
+            }
+        };
+        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Ok(Self {
+            name: endpoint.name.clone(),
+            uri: endpoint.uri.clone(),
+            username,
+            credential,
+            tls_ca: endpoint.tls.ca.as_deref().map(portable),
+            tls_client: endpoint.tls.client.as_ref().map(|(certificate, key)| (portable(certificate), portable(key))),
+            tls_server_name: endpoint.tls.server_name.clone(),
+            tier: endpoint.tier,
+            connect_timeout_ms: milliseconds(endpoint.connect_timeout),
+            request_timeout_ms: milliseconds(endpoint.request_timeout),
+            retry_timeout_ms: milliseconds(endpoint.retry_timeout),
+        })
+    }
+
+    /// The endpoint, which messages place at `span`.
+    pub(super) fn endpoint(&self, span: &Span) -> Endpoint {
+        let auth = match (&self.username, &self.credential) {
+            (_, None) => Auth::None,
+            (None, Some(token)) => Auth::Token(token.resolved()),
+            (Some(username), Some(password)) => {
+                Auth::Password { username: username.clone(), password: password.resolved() }
+            }
+        };
+        Endpoint {
+            name: self.name.clone(),
+            uri: self.uri.clone(),
+            auth,
+            tls: Tls {
+                ca: self.tls_ca.clone(),
+                client: self.tls_client.clone(),
+                server_name: self.tls_server_name.clone(),
+            },
+            tier: self.tier,
+            connect_timeout: Duration::from_millis(self.connect_timeout_ms),
+            request_timeout: Duration::from_millis(self.request_timeout_ms),
+            retry_timeout: Duration::from_millis(self.retry_timeout_ms),
+            span: span.clone(),
+        }
+    }
+}
