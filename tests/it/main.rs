@@ -25,6 +25,7 @@ mod random_mappings;
 mod refusals;
 mod runs;
 mod rust_source;
+mod saved;
 mod servers;
 mod state;
 mod support;
