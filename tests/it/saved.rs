@@ -119,7 +119,8 @@ fn a_field_that_was_added_is_named() {
     fill(&from, "lite_types", &["--rows", "200"]);
     let run = apply(&work).ended(10).says(&["source field `sparse`: was not there, is SPARSE_FLOAT_VECTOR"]);
     assert!(!run.words().contains("made anew"), "{run:?}");
-    assert!(!act(&to, "collections", &[]).as_array().unwrap().iter().any(|collection| collection == "small"));
+    let there = act(&place(lite_target(), "default", ""), "databases", &[]);
+    assert!(!there.as_array().unwrap().iter().any(|name| name == to.database.as_str()), "{there}");
 }
 
 #[test]
