@@ -7,6 +7,7 @@ mod crash_points;
 mod drift;
 mod duplicates;
 mod examples;
+mod far;
 mod fenced;
 mod first_copy;
 mod hostile;
