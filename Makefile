@@ -10,7 +10,7 @@ CHECK_SCHEMA := .servers/venv/bin/check-jsonschema
 SCHEMA := schemas/plan.v1.schema.json
 TEST_THREADS ?= 5
 TORTURE_RUNS ?= 200
-FUZZ_TARGETS ?= plan settings state answer
+FUZZ_TARGETS ?= plan saved settings state answer
 FUZZ_SECONDS ?= 60
 
 help: ## Say what there is

@@ -4,10 +4,12 @@
 //! once broke something are run through it by the unit tests too, so that neither is forgotten without a fuzzer at hand.
 
 mod answer;
+mod saved;
 mod state;
 mod text;
 
 pub use answer::answer;
+pub use saved::saved;
 pub use state::state;
 pub use text::{plan, settings};
 

@@ -42,6 +42,11 @@ fn a_journal_is_refused_or_can_be_gone_on_with() {
 }
 
 #[test]
+fn a_saved_plan_is_refused_or_can_be_shown_and_read_again() {
+    run(super::saved, "fuzz/seeds/saved");
+}
+
+#[test]
 fn an_answer_is_refused_or_keeps_what_a_batch_promises() {
     run(super::answer, "fuzz/seeds/answer");
 }

@@ -198,6 +198,15 @@ pub fn parse(file: &Path, bytes: &[u8]) -> Result<Option<SavedPlan>, Box<Diagnos
     serde_json::from_slice(bytes).map(Some).map_err(|error| about(format!("it can't be read: {error}")))
 }
 
+/// A document with what guards it put right, as somebody would who knows how.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn sealed(mut document: Value) -> Vec<u8> {
+    document["kind"] = KIND.into();
+    document["format_version"] = FORMAT_VERSION.into();
+    document["checksum"] = checksum(document.clone()).into();
+    document.to_string().into_bytes()
+}
+
 /// Writes a saved plan, for the owner's eyes only. Where something else has that name, it is left alone.
 ///
 /// # Errors

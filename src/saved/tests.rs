@@ -156,3 +156,11 @@ fn paths_below_the_current_folder_are_written_from_it() {
     assert_eq!(portable(Path::new("plans/ca.pem")), Path::new("plans/ca.pem"));
     assert_eq!(portable(Path::new("/etc/ca.pem")), Path::new("/etc/ca.pem"));
 }
+
+#[test]
+fn a_sealed_document_is_one() {
+    let seed = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/saved/largest-numbers-and-control-characters.json");
+    let document = serde_json::from_slice(&fs_err::read(seed).unwrap()).unwrap();
+    let plan = parse(Path::new("kb.vfplan.json"), &sealed(document)).unwrap().unwrap();
+    assert_eq!(plan.diff().changes[0].rows_lost, u64::MAX);
+}
