@@ -7,8 +7,10 @@ mod saved;
 mod select;
 pub mod stored;
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
+use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::ClusterError;
@@ -22,6 +24,9 @@ use crate::state::{Remembered, StateError, Store};
 pub use look::look;
 pub use saved::{look_again, save};
 pub use select::{Pattern, Selecting};
+
+/// Collections that are verified at once: most of the time is waiting until a server has loaded them.
+const VERIFIED_AT_ONCE: usize = 8;
 
 /// Why a command could not even begin.
 #[derive(Debug)]
@@ -150,25 +155,50 @@ pub async fn verify(
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Vec<Verified> {
-    let mut all = Vec::new();
-    for (entry, detail) in view.changes.entries.iter().zip(&view.details) {
-        let level = level.unwrap_or(entry.seen.settings.verify);
-        let stage = &view.stages[detail.stage];
-        let result = match stop.is_cancelled() {
-            true => Err(run::JobError::Interrupted),
-            false => verify_one(entry, stage, level, observer, stop).await,
-        };
-        let seen = &entry.seen;
-        all.push(Verified {
-            address: seen.address.clone(),
-            from: seen.from.clone(),
-            to: seen.to.clone(),
-            level,
-            extra_counts: seen.settings.on_existing != OnExisting::Converge || seen.settings.prune,
-            result,
-        });
+    // Entries that read one collection take turns, and so do those where one reads what another wrote: the one that ends first
+    // would release it under the other.
+    let entries = &view.changes.entries;
+    let sources: HashSet<&diff::Place> = entries.iter().map(|entry| &entry.seen.from).collect();
+    let targets: HashSet<&diff::Place> = entries.iter().map(|entry| &entry.seen.to).collect();
+    let mut by_source: BTreeMap<Option<&diff::Place>, Vec<usize>> = BTreeMap::new();
+    for (number, entry) in entries.iter().enumerate() {
+        let chained = targets.contains(&entry.seen.from) || sources.contains(&entry.seen.to);
+        by_source.entry((!chained).then_some(&entry.seen.from)).or_default().push(number);
     }
-    all
+    let in_turn = |numbers: Vec<usize>| async move {
+        let mut ended = Vec::new();
+        for number in numbers {
+            let (entry, stage) = (&view.changes.entries[number], &view.stages[view.details[number].stage]);
+            let level = level.unwrap_or(entry.seen.settings.verify);
+            let result = match stop.is_cancelled() {
+                true => Err(run::JobError::Interrupted),
+                false => verify_one(entry, stage, level, observer, stop).await,
+            };
+            ended.push((number, verified(entry, level, result)));
+        }
+        ended
+    };
+    let mut all: Vec<(usize, Verified)> = futures::stream::iter(by_source.into_values().map(in_turn))
+        .buffer_unordered(VERIFIED_AT_ONCE)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
+    all.sort_by_key(|(number, _)| *number);
+    all.into_iter().map(|(_, verified)| verified).collect()
+}
+
+fn verified(entry: &Entry, level: Verify, result: Result<run::Comparison, run::JobError>) -> Verified {
+    let seen = &entry.seen;
+    Verified {
+        address: seen.address.clone(),
+        from: seen.from.clone(),
+        to: seen.to.clone(),
+        level,
+        extra_counts: seen.settings.on_existing != OnExisting::Converge || seen.settings.prune,
+        result,
+    }
 }
 
 async fn verify_one(
