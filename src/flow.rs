@@ -2,6 +2,7 @@
 //!
 //! `plan` looks and decides; `apply` goes on to run; `verify` looks and proves. Each begins with [`look`].
 
+pub mod inspect;
 mod look;
 mod saved;
 mod select;

@@ -2,11 +2,16 @@
 
 mod apply;
 mod cancel;
+mod completions;
 pub mod exit_code;
 mod explain;
 mod forms;
 mod guard;
+mod init;
+mod inspect;
 mod logging;
+mod man;
+mod new_file;
 mod plan;
 pub mod printer;
 mod schema;
@@ -95,6 +100,10 @@ enum Command {
     Unlock(unlock::UnlockArgs),
     Explain(explain::ExplainArgs),
     Schema(schema::SchemaArgs),
+    Inspect(Box<inspect::InspectArgs>),
+    Init(init::InitArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// What a command needs besides its own arguments.
@@ -111,6 +120,11 @@ pub(crate) struct Context {
     pub(crate) logs: bool,
 }
 
+/// The command line, for parsing it and for everything that is made from it.
+fn command() -> clap::Command {
+    forms::with_own(Cli::command()).after_help(ExitCode::table())
+}
+
 /// Runs the command line of this process to its exit code.
 pub fn main() -> std::process::ExitCode {
     guard::install();
@@ -118,8 +132,7 @@ pub fn main() -> std::process::ExitCode {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let command = forms::with_own(Cli::command()).after_help(ExitCode::table());
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return say_usage(&error),
@@ -151,6 +164,10 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Unlock(arguments) => unlock::run(arguments, &context),
         Command::Explain(arguments) => explain::run(arguments, &context),
         Command::Schema(arguments) => schema::run(arguments, &context),
+        Command::Inspect(arguments) => inspect::run(arguments, &context),
+        Command::Init(arguments) => init::run(arguments, &context),
+        Command::Completions(arguments) => completions::run(arguments, &context),
+        Command::Man(arguments) => man::run(arguments, &context),
     }
 }
 
@@ -176,13 +193,11 @@ fn say_usage(error: &clap::Error) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_well_formed() {
-        forms::with_own(Cli::command()).debug_assert();
+        command().debug_assert();
     }
 
     #[test]

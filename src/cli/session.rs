@@ -113,7 +113,8 @@ pub(super) fn say(message: &str, help: &str, context: &Context) {
     context.printer.important(&format!("error: {message}\n help: {help}\n"));
 }
 
-fn of_cluster(error: &ClusterError) -> ExitCode {
+/// The exit code of a cluster that said no, or nothing.
+pub(super) fn of_cluster(error: &ClusterError) -> ExitCode {
     match error.kind {
         ErrorKind::Denied | ErrorKind::Forbidden => ExitCode::Refused,
         _ if error.is_transient() => ExitCode::Temporary,

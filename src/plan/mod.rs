@@ -7,10 +7,12 @@
 
 mod address;
 mod connection;
+pub mod draft;
 mod explain;
 mod field_spec;
 mod files;
 mod model;
+pub mod named;
 mod names;
 mod report;
 mod resolve;
@@ -33,6 +35,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+pub use names::is_milvus_name;
 pub use resolved::ResolvedPlan;
 pub use schema::PLAN_SCHEMA;
 pub use settings::Settings;

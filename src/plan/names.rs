@@ -11,7 +11,7 @@ const MAX_NAME: usize = 255;
 pub(crate) const NAME_HELP: &str = "use up to 255 letters, digits and underscores, not starting with a digit";
 
 /// Whether Milvus takes a text as the name of a collection or database.
-pub(crate) fn is_milvus_name(name: &str) -> bool {
+pub fn is_milvus_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len())
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

@@ -4,6 +4,7 @@
 pub mod changes;
 pub mod diagnostics;
 mod differences;
+pub mod draft;
 #[cfg(test)]
 mod fixtures;
 mod markup;
@@ -34,6 +35,11 @@ impl Style {
 /// Text that others wrote, with nothing in it that a terminal would obey.
 pub fn harmless(text: &str) -> String {
     words::clean(text)
+}
+
+/// A number of rows with its thousands apart: `1,234 rows`.
+pub fn row_count(rows: u64) -> String {
+    words::rows(rows)
 }
 
 /// A number and its noun: `1 plan`, `2 plans`.
