@@ -97,6 +97,45 @@ fn a_wrong_token_is_refused_and_never_shown() {
 }
 
 #[test]
+fn inspect_says_how_to_log_in_and_writes_no_secret() {
+    let work = Workspace::new();
+    let uri = guarded().uri();
+    work.run(&["inspect", "--uri", uri]).ended(12).says(&["--token-env NAME", "--username NAME", "--profile NAME"]);
+    work.run(&["inspect", "--uri", source().uri(), "--to-uri", uri]).ended(12).says(&["--to-token-env NAME"]);
+    let wrong =
+        work.start_with(&["inspect", "--uri", uri, "--token-env", "TEST_TOKEN"], &[("TEST_TOKEN", "root:wr0ng")]);
+    assert!(!wrong.wait().ended(12).words().contains("wr0ng"));
+    work.run(&["inspect", "--uri", uri, "--token-env", TOKEN]).ended(64).says(&["and not the secret itself"]);
+    work.write("token.txt", &format!("{TOKEN}\n"));
+    fill(&place(guarded(), "default", "inspected"), "small", &["--rows", "20"]);
+    std::fs::create_dir(work.path().join("plans")).unwrap();
+    let variables = [("TEST_TOKEN", TOKEN), ("TEST_PASSWORD", "Milvus")];
+    for (login, written) in [
+        (&["--token-env", "TEST_TOKEN"][..], "token: {env: TEST_TOKEN}"),
+        (&["--token-file", "token.txt"], "token.txt"),
+        (&["--username", "root", "--password-env", "TEST_PASSWORD"], "password: {env: TEST_PASSWORD}"),
+    ] {
+        let flags = [
+            "inspect",
+            "--uri",
+            uri,
+            "--collection",
+            "inspected",
+            "--to-uri",
+            target().uri(),
+            "--out",
+            "plans/a.yaml",
+            "--force",
+        ];
+        work.start_with(&[&flags[..], login].concat(), &variables).wait().ended(0);
+        let text = std::fs::read_to_string(work.path().join("plans/a.yaml")).unwrap();
+        assert!(text.contains(written) && !text.contains(TOKEN) && !text.contains(": Milvus"), "{text}");
+        // The plan finds its secret by itself, wherever it lies.
+        work.start_with(&["plan", "plans/a.yaml"], &variables).wait().ended(0).says(&["1 to create"]);
+    }
+}
+
+#[test]
 fn the_right_token_opens_the_door_and_leaves_no_trace() {
     let name = database("token");
     let (from, to) = (place(source(), small(), "small"), place(guarded(), &name, "small"));
