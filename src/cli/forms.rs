@@ -42,7 +42,11 @@ pub(super) fn with_own(command: clap::Command) -> clap::Command {
             .value_name("FORM")
             .value_parser(among(forms))
     };
-    command.mut_subcommand("validate", |validate| validate.arg(offer(&[Form::Text, Form::Json])))
+    let command = command.mut_subcommand("validate", |validate| validate.arg(offer(&[Form::Text, Form::Json])));
+    // What these write is a file of another kind already.
+    ["inspect", "completions", "man"]
+        .into_iter()
+        .fold(command, |command, name| command.mut_subcommand(name, |one| one.arg(offer(&[Form::Text]))))
 }
 
 /// The form of a result, for commands that offer what all of them do.

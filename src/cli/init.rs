@@ -13,7 +13,7 @@ use crate::plan::PLAN_SCHEMA;
 const FILES: [(&str, &str); 5] = [
     ("plans/example.yaml", include_str!("../../examples/init/plan.yaml")),
     ("schemas/plan.v1.schema.json", PLAN_SCHEMA),
-    ("vecferry.toml", include_str!("../../examples/init/vecferry.toml")),
+    ("vecferry.toml", include_str!("../../examples/init/settings.toml")),
     (".gitignore", include_str!("../../examples/init/gitignore")),
     (".github/workflows/vecferry.yml", include_str!("../../examples/ci/vecferry.yml")),
 ];

@@ -81,13 +81,6 @@ pub struct Inspected {
 /// Looks at the collections that are meant, and drafts a plan that moves them.
 pub async fn inspect(request: Request) -> Result<Inspected, InspectError> {
     let source = open(&request.source).await.map_err(InspectError::Source)?;
-    let databases = source.databases().await.map_err(InspectError::Source)?;
-    if let Some(names) = databases.filter(|names| !names.contains(&request.database)) {
-        let message = format!("{} has no database `{}`", request.source.endpoint.uri, request.database);
-        return Err(InspectError::Absent(message, format!("there are {}", names.join(", "))));
-    }
-    let all = source.collections(&request.database).await.map_err(InspectError::Source)?;
-    let names = chosen(&request, all)?;
     let target = match &request.target {
         Some((cluster, database)) => {
             let open = open(cluster).await.map_err(InspectError::Target)?;
@@ -96,6 +89,13 @@ pub async fn inspect(request: Request) -> Result<Inspected, InspectError> {
         }
         None => None,
     };
+    let databases = source.databases().await.map_err(InspectError::Source)?;
+    if let Some(names) = databases.filter(|names| !names.contains(&request.database)) {
+        let message = format!("{} has no database `{}`", request.source.endpoint.uri, request.database);
+        return Err(InspectError::Absent(message, format!("there are {}", names.join(", "))));
+    }
+    let all = source.collections(&request.database).await.map_err(InspectError::Source)?;
+    let names = chosen(&request, all)?;
     let in_place = request
         .target
         .as_ref()
@@ -152,15 +152,18 @@ async fn open(cluster: &Cluster) -> Result<Arc<dyn WriteSide>, ClusterError> {
 fn chosen(request: &Request, all: Vec<String>) -> Result<Vec<String>, InspectError> {
     let absent = |message: String, help: String| Err(InspectError::Absent(message, help));
     let (place, database) = (&request.source.endpoint.uri, &request.database);
-    let there = match all.as_slice() {
+    let there = match all.iter().collect::<Vec<_>>().as_slice() {
         [] => "it holds none".to_owned(),
-        names => {
-            let shown = names.iter().take(20).cloned().collect::<Vec<_>>().join(", ");
-            format!("there are {shown}{}", if names.len() > 20 { ", …" } else { "" })
-        }
+        names => format!("there are {}", some(names)),
     };
     if let Some(name) = request.collections.iter().find(|name| !all.contains(name)) {
-        return absent(format!("database `{database}` of {place} has no collection `{name}`"), there);
+        let mut near: Vec<&String> = all.iter().collect();
+        near.sort_by_key(|other| strsim::damerau_levenshtein(other, name));
+        let help = match near.as_slice() {
+            [] => there,
+            near => format!("the nearest are {}", some(near)),
+        };
+        return absent(format!("database `{database}` of {place} has no collection `{name}`"), help);
     }
     let mut globs = GlobSetBuilder::new();
     for pattern in &request.patterns {
@@ -187,6 +190,13 @@ fn chosen(request: &Request, all: Vec<String>) -> Result<Vec<String>, InspectErr
         return absent(message, help);
     }
     Ok(names)
+}
+
+/// The first of some names.
+fn some(names: &[&String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.iter().take(SHOWN).map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN { format!("{shown}, …") } else { shown }
 }
 
 async fn look(read: &dyn ReadSide, database: &str, name: &str) -> Result<Option<Seen>, ClusterError> {
@@ -225,7 +235,8 @@ fn about(request: &Request, from: &str, to: Option<&str>) -> Vec<String> {
     }
     about.extend([
         "What is not said stays as the source has it. Keys in comments are proposals: take the comment sign away to use one.".to_owned(),
-        "Rows were not read: `vecferry plan` counts keys that stand twice, and `vecferry plan --scan` reads every row.".to_owned(),
+        "`indexes: copy` is said where the source has other indexes than those of the default, which is AUTOINDEX on vector fields. `load: true` leaves a target ready for queries, and is proposed where the source is loaded.".to_owned(),
+        "Keys that stand twice were not looked for: `vecferry plan` does, and `vecferry plan --scan` reads every row.".to_owned(),
     ]);
     about
 }

@@ -64,7 +64,7 @@ pub(super) fn draft(seen: &Seen, target_name: &str, from: &Capabilities, to: Opt
     }
     must_be_said(live, held_by, &mut entry);
     let mapping = compiled(seen, &entry, target_name, from, held_by);
-    let mut reasons: Vec<String> = mapping.iter().flat_map(|mapping| mapping.blocked.iter().map(sentence)).collect();
+    let mut reasons = sentences(mapping.iter().flat_map(|mapping| &mapping.blocked));
     if mapping.is_none() {
         reasons.push("no plan can say it".to_owned());
     }
@@ -79,8 +79,7 @@ pub(super) fn draft(seen: &Seen, target_name: &str, from: &Capabilities, to: Opt
             "the target has {what} `{target_name}` already: choose another `target`, or say `on_existing: converge` or `replace`"
         ));
     }
-    let notes: Vec<String> =
-        mapping.iter().flat_map(|mapping| mapping.notes.iter().chain(&mapping.warnings).map(sentence)).collect();
+    let notes = sentences(mapping.iter().flat_map(|mapping| mapping.notes.iter().chain(&mapping.warnings)));
     entry.off = !reasons.is_empty();
     let size = size(seen);
     entry.about = vec![format!("{}: {size}", live.name)];
@@ -92,6 +91,9 @@ pub(super) fn draft(seen: &Seen, target_name: &str, from: &Capabilities, to: Opt
         let server = to.map_or_else(String::new, |to| format!(" to {}", to.server));
         entry.about.push(format!("It is left out, because it cannot be moved{server} as it is:"));
         entry.about.extend(reasons.iter().map(|reason| format!("- {reason}")));
+        if !notes.is_empty() {
+            entry.about.push("Besides:".to_owned());
+        }
     }
     entry.about.extend(notes.iter().map(|note| format!("- {note}")));
     proposals(seen, held_by, &mut entry);
@@ -105,10 +107,24 @@ fn compiled(seen: &Seen, entry: &Entry, target_name: &str, from: &Capabilities, 
     Some(mapping)
 }
 
-fn sentence(remark: &Remark) -> String {
-    let field = remark.field.as_ref().map(|field| format!("`{field}`: ")).unwrap_or_default();
-    let help = remark.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-    format!("{field}{}{help}", remark.message)
+/// A sentence for each remark. What is said of several fields in the same words is said once.
+fn sentences<'a>(remarks: impl Iterator<Item = &'a Remark>) -> Vec<String> {
+    let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+    for remark in remarks {
+        let help = remark.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+        let words = format!("{}{help}", remark.message);
+        match said.iter_mut().find(|(other, fields)| *other == words && !fields.is_empty() && remark.field.is_some()) {
+            Some((_, fields)) => fields.extend(remark.field.as_deref()),
+            None => said.push((words, remark.field.as_deref().into_iter().collect())),
+        }
+    }
+    let sentence = |(words, fields): (String, Vec<&str>)| match fields.as_slice() {
+        [] => words,
+        fields => {
+            format!("{}: {words}", fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", "))
+        }
+    };
+    said.into_iter().map(sentence).collect()
 }
 
 /// What the entry has to say so that nothing is lost that the defaults of a plan would lose, and so that the target can hold it.
@@ -204,7 +220,7 @@ fn proposals(seen: &Seen, to: &Capabilities, entry: &mut Entry) {
         parts.push(Part::new("aliases", json!(aliases)).comment(comment));
     }
     if live.load_state == LoadState::Loaded {
-        parts.push(Part::new("load", true).comment("The source is loaded. To have the target ready for queries:"));
+        parts.push(Part::new("load", true));
     }
     entry.parts.extend(parts.into_iter().map(Part::proposed));
 }

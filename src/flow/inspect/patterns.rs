@@ -62,3 +62,56 @@ fn together(alike: &[Drafted], others: &[Drafted], pattern: &str) -> Entry {
     parts.extend(said.filter(|part| !part.off && part.key != "source").cloned());
     Entry { about, parts, off: false }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::plan::draft::Draft;
+    use crate::plan::resolved::Select;
+    use crate::{plan, render};
+
+    fn one(name: &str, said: Option<Part>, off: bool) -> Drafted {
+        let parts = std::iter::once(Part::new("source", name)).chain(said).collect();
+        let entry = Entry { about: vec![name.to_owned()], parts, off };
+        Drafted { name: name.to_owned(), size: "1 row".into(), notes: vec!["a note".into()], entry }
+    }
+
+    fn plan_of(entries: Vec<Entry>) -> plan::ResolvedPlan {
+        let at = |uri: &str| vec![Part::of_parts("milvus", vec![Part::new("uri", uri)])];
+        let (source, target) = (at("http://10.0.0.1:1"), at("http://10.0.0.2:1"));
+        let text = render::draft::text(&Draft { source, target, entries, ..Draft::default() });
+        let (plan, found) = plan::from_bytes(Path::new("plan.yaml"), text.clone().into_bytes());
+        plan.unwrap_or_else(|| panic!("{found:?}\n{text}"))
+    }
+
+    fn many(number: usize) -> Vec<Drafted> {
+        (0..number).map(|number| one(&format!("c{number:03}"), Some(Part::new("indexes", "copy")), false)).collect()
+    }
+
+    #[test]
+    fn many_alike_become_one_entry_and_the_others_keep_theirs() {
+        let mut all = many(60);
+        all.push(one("odd[1]*", Some(Part::new("target", "odd")), false));
+        all.push(one("plain", None, false));
+        all.push(one("blocked", Some(Part::new("indexes", "copy")), true));
+        let entries = entries(all, Some("*"));
+        assert_eq!(entries.len(), 4);
+        assert!(entries[0].about.contains(&"- a note (60 of them)".to_owned()), "{:?}", entries[0].about);
+        let plan = plan_of(entries);
+        let [all, odd, plain] = plan.migrations[0].selections.as_slice() else { panic!("{plan:?}") };
+        let exclude = ["odd[[]1[]][*]", "plain", "blocked"].map(str::to_owned).to_vec();
+        assert_eq!(all.select, Select::Glob { pattern: "*".into(), exclude });
+        assert_eq!(all.settings.indexes, plan::resolved::Indexes::Copy);
+        assert_eq!(odd.select, Select::Name { source: "odd[1]*".into(), target: "odd".into() });
+        assert_eq!(plain.select, Select::Name { source: "plain".into(), target: "plain".into() });
+    }
+
+    #[test]
+    fn few_and_those_that_no_pattern_selects_are_named_one_by_one() {
+        assert_eq!(entries(many(EACH), Some("*")).len(), EACH);
+        assert_eq!(entries(many(EACH + 1), Some("*")).len(), 1);
+        assert_eq!(entries(many(EACH + 1), None).len(), EACH + 1);
+    }
+}
