@@ -119,29 +119,32 @@ fn request(arguments: &InspectArgs, context: &Context) -> Result<Request, ExitCo
         &one.to_token_file,
     );
     // clap has made sure that there is one or the other.
-    let source = open("--uri", from.unwrap_or_else(|| Named::Profile(String::new())))?;
-    let target = to.map(|to| open("--to-uri", to)).transpose()?;
+    let source = open("source", from.unwrap_or_else(|| Named::Profile(String::new())))?;
+    let target = to.map(|to| open("target", to)).transpose()?;
     let database = |said: &Option<String>, cluster: &Cluster| said.clone().or_else(|| cluster.database.clone());
     let read = database(&arguments.database, &source).unwrap_or_else(|| "default".to_owned());
     let written = |cluster: Cluster| {
         let name = database(&arguments.to_database, &cluster).unwrap_or_else(|| read.clone());
         (cluster, name)
     };
+    let (schema, schema_is_there) = schema_from(folder);
     Ok(Request {
         target: target.map(written),
         source,
         database: read,
         collections: arguments.collections.clone(),
         patterns: arguments.patterns.clone(),
-        schema: schema_from(folder),
+        schema,
+        schema_is_there,
     })
 }
 
-/// The JSON Schema as a plan in that folder names it: the one that `vecferry init` makes, here or above.
-fn schema_from(folder: &Path) -> String {
+/// The JSON Schema as a plan in that folder names it, and whether it is there: the one that `vecferry init` makes, in that
+/// folder or above.
+fn schema_from(folder: &Path) -> (String, bool) {
     let start = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let above = start.ancestors().position(|folder| folder.join(SCHEMA_FILE).is_file());
-    format!("{}{SCHEMA_FILE}", "../".repeat(above.unwrap_or_default()))
+    (format!("{}{SCHEMA_FILE}", "../".repeat(above.unwrap_or_default())), above.is_some())
 }
 
 fn named(

@@ -8,14 +8,13 @@ mod patterns;
 
 use std::sync::Arc;
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use futures::{StreamExt, TryStreamExt};
 use globset::{Glob, GlobSetBuilder};
 use serde_json::{Map, Value, json};
 
-use crate::cluster::{self, ClusterError, ReadSide, WriteSide};
-use crate::collection::{DYNAMIC_FIELD, Field, KeyRange, LiveCollection, LoadState};
+use crate::cluster::{self, ClusterError, ErrorKind, ReadSide, WriteSide};
+use crate::collection::{DYNAMIC_FIELD, Field, KeyRange, LiveCollection, LoadState, RowBatch};
 use crate::plan::draft::{Draft, Part};
 use crate::plan::named::Cluster;
 use crate::run;
@@ -40,8 +39,10 @@ pub struct Request {
     pub collections: Vec<String>,
     /// Patterns of names.
     pub patterns: Vec<String>,
-    /// Where editors find the JSON Schema.
+    /// Where editors look for the JSON Schema.
     pub schema: String,
+    /// Whether it is there.
+    pub schema_is_there: bool,
 }
 
 /// Why there is no plan.
@@ -100,28 +101,27 @@ pub async fn inspect(request: Request) -> Result<Inspected, InspectError> {
         .target
         .as_ref()
         .is_some_and(|(target, database)| target.is_same(&request.source) && *database == request.database);
-    let taken_names: Vec<String> = entry::target_names(&names, in_place);
-    let looks = names.iter().zip(&taken_names).map(|(name, target_name)| {
+    let target_names = entry::target_names(&names, in_place);
+    let to = target.as_ref().map(|(open, ..)| open.capabilities());
+    let drafts = names.iter().zip(&target_names).map(|(name, target_name)| {
         let (source, target, database) = (&*source, &target, request.database.as_str());
         async move {
-            let Some(mut seen) = look(source, database, name).await.map_err(InspectError::Source)? else {
+            let mut seen = match look(source, database, name).await {
+                Ok(Some(seen)) => seen,
                 // It was dropped since the names were listed.
-                return Ok(None);
+                Ok(None) => return Ok(None),
+                Err(error) if ends_the_command(&error) => return Err(InspectError::Source(error)),
+                Err(error) => return Ok(Some(entry::unreadable(name, &error.to_string()))),
             };
             if let Some((open, database, true)) = target {
                 let there = open.describe(database, target_name).await.map_err(InspectError::Target)?;
                 seen.taken = there.map(|live| live.name);
             }
-            Ok(Some((seen, target_name.clone())))
+            Ok(Some(entry::draft(&seen, target_name, source.capabilities(), to)))
         }
     });
-    let seen: Vec<Option<(Seen, String)>> = futures::stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
-    let to = target.as_ref().map(|(open, ..)| open.capabilities());
-    let drafted: Vec<entry::Drafted> = seen
-        .into_iter()
-        .flatten()
-        .map(|(seen, target_name)| entry::draft(&seen, &target_name, source.capabilities(), to))
-        .collect();
+    let drafted: Vec<Option<entry::Drafted>> = futures::stream::iter(drafts).buffered(AT_ONCE).try_collect().await?;
+    let drafted: Vec<entry::Drafted> = drafted.into_iter().flatten().collect();
     let blocked = drafted.iter().filter(|drafted| drafted.entry.off).count();
     let moved = drafted.len() - blocked;
     let pattern = match request.patterns.as_slice() {
@@ -209,20 +209,41 @@ async fn look(read: &dyn ReadSide, database: &str, name: &str) -> Result<Option<
     }
     let moment = read.moment(database, name).await?;
     let scan = run::scan(database, &seen.live, None, moment);
-    (seen.rows, seen.estimated) = (read.count(&scan, &KeyRange::ALL).await?, false);
+    // What reading has to say is only for the comments, so a collection that cannot be read is no reason to end.
+    match read.count(&scan, &KeyRange::ALL).await {
+        Ok(rows) => (seen.rows, seen.estimated) = (rows, false),
+        Err(error) if ends_the_command(&error) => return Err(error),
+        Err(_) => seen.rows = read.statistics(database, name).await?,
+    }
     if seen.live.schema.dynamic_field && seen.rows > 0 {
-        let fields = [scan.key.clone(), Field::dynamic()];
-        let rows = read.read_next(&scan, &KeyRange::ALL, &fields, SAMPLE).await?;
-        let column = rows.column(DYNAMIC_FIELD).and_then(|column| column.as_binary_opt::<i32>());
-        for row in column.into_iter().flat_map(|column| (0..column.len()).map(move |row| column.value(row))) {
-            if let Ok(Value::Object(keys)) = serde_json::from_slice(row) {
-                keys.into_iter().for_each(|(key, value)| {
-                    seen.dynamic_keys.entry(key).or_insert(value);
-                });
-            }
+        match read.read_next(&scan, &KeyRange::ALL, &[scan.key.clone(), Field::dynamic()], SAMPLE).await {
+            Ok(rows) => seen.dynamic_keys = dynamic_keys(&rows),
+            Err(error) if ends_the_command(&error) => return Err(error),
+            Err(_) => {}
         }
     }
     Ok(Some(seen))
+}
+
+/// Whether an error concerns the whole cluster and not one collection.
+fn ends_the_command(error: &ClusterError) -> bool {
+    matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Config) || error.is_transient()
+}
+
+/// The keys of the dynamic field in some rows, each with one of its values.
+fn dynamic_keys(rows: &RowBatch) -> Map<String, Value> {
+    let mut found = Map::new();
+    let Some(column) = rows.column(DYNAMIC_FIELD).and_then(|column| column.as_binary_opt::<i32>()) else {
+        return found;
+    };
+    for row in column.iter().flatten() {
+        if let Ok(Value::Object(keys)) = serde_json::from_slice(row) {
+            keys.into_iter().for_each(|(key, value)| {
+                found.entry(key).or_insert(value);
+            });
+        }
+    }
+    found
 }
 
 /// What the whole plan is about.
@@ -232,6 +253,12 @@ fn about(request: &Request, from: &str, to: Option<&str>) -> Vec<String> {
         vec![format!("The collections of {uri} ({from}), database `{database}`, as vecferry inspect found them.")];
     if let Some((target, to)) = request.target.as_ref().map(|(target, _)| target).zip(to) {
         about.push(format!("What they become was checked against {} ({to}).", target.endpoint.uri));
+    }
+    if !request.schema_is_there {
+        about.push(
+            "`vecferry init` puts the JSON Schema where the first line looks for it; `vecferry schema` prints it."
+                .to_owned(),
+        );
     }
     about.extend([
         "What is not said stays as the source has it. Keys in comments are proposals: take the comment sign away to use one.".to_owned(),

@@ -188,5 +188,11 @@ fn a_profile_is_named_and_not_copied() {
     assert!(text.contains("    profile: staging\n") && text.contains("    profile: production\n"), "{text}");
     assert!(!text.contains("root:Milvus") && text.contains("index HNSW, COSINE"), "{text}");
     work.look().ended(2).says(&["1 to create"]);
+    // In a repository that `init` began, the schema is found from wherever the plan lies.
+    work.run(&["init"]).ended(0).says(&["kept vecferry.toml"]);
+    work.run(&["inspect", "--profile", "staging", "--collection", "basic", "--out", "plans/basic.yaml"]).ended(0);
+    let text = std::fs::read_to_string(work.path().join("plans/basic.yaml")).unwrap();
+    assert!(text.starts_with("# yaml-language-server: $schema=../schemas/plan.v1.schema.json\n"), "{text}");
+    work.run(&["validate", "plans"]).ended(0);
     work.run(&["inspect", "--profile", "stagin"]).ended(13).says(&["has no profile `stagin`", "staging, production"]);
 }

@@ -30,6 +30,14 @@ pub(super) struct Drafted {
     pub(super) entry: Entry,
 }
 
+/// The entry of a collection that could not be looked at.
+pub(super) fn unreadable(name: &str, reason: &str) -> Drafted {
+    let about =
+        vec![name.to_owned(), "It is left out, because it could not be looked at:".to_owned(), format!("- {reason}")];
+    let entry = Entry { about, parts: vec![Part::new("source", name)], off: true };
+    Drafted { name: name.to_owned(), size: String::new(), notes: Vec::new(), entry }
+}
+
 /// The names on the target: the same, unless plans take no such name there or the source has it itself.
 pub(super) fn target_names(names: &[String], in_place: bool) -> Vec<String> {
     let mut used: BTreeSet<String> = names.iter().filter(|name| in_place || is_milvus_name(name)).cloned().collect();
@@ -284,4 +292,35 @@ fn fields(seen: &Seen) -> Vec<String> {
 
 fn indexes_of<'a>(live: &'a LiveCollection, field: &Field) -> Option<&'a Index> {
     live.indexes.iter().find(|index| index.field == field.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_on_the_target_are_those_of_the_source_where_they_can_be() {
+        let names = |names: &[&str], in_place| {
+            target_names(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), in_place)
+        };
+        assert_eq!(names(&["a", "a-b", "a b", "a_b", "1", ""], false), ["a", "a_b_2", "a_b_3", "a_b", "c_1", "c_"]);
+        // Where the source is the target too, no name of it is free.
+        assert_eq!(names(&["a", "a_copy", "ä"], true), ["a_copy_2", "a_copy_copy", "_"]);
+    }
+
+    #[test]
+    fn what_is_said_of_several_fields_is_said_once() {
+        let remark = |field: Option<&str>, message: &str, help: Option<&str>| Remark {
+            field: field.map(str::to_owned),
+            message: message.to_owned(),
+            help: help.map(str::to_owned),
+        };
+        let all = [
+            remark(Some("a"), "it is odd", Some("mend it")),
+            remark(None, "it is odd", Some("mend it")),
+            remark(Some("b"), "it is odd", Some("mend it")),
+            remark(Some("b"), "it is odd", None),
+        ];
+        assert_eq!(sentences(all.iter()), ["`a`, `b`: it is odd (mend it)", "it is odd (mend it)", "`b`: it is odd"]);
+    }
 }
