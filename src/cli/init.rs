@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &InitArgs, context: &Context) -> ExitCode {
 
 /// Makes a file with the folders above it, and says whether it was made: one that is there is left alone.
 fn place(file: &Path, text: &str) -> Result<bool, String> {
-    if new_file::check(file, false).is_err() {
+    if fs_err::symlink_metadata(file).is_ok() {
         return Ok(false);
     }
     if let Some(folder) = file.parent() {

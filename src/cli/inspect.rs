@@ -121,17 +121,15 @@ fn request(arguments: &InspectArgs, context: &Context) -> Result<Request, ExitCo
     // clap has made sure that there is one or the other.
     let source = open("source", from.unwrap_or_else(|| Named::Profile(String::new())))?;
     let target = to.map(|to| open("target", to)).transpose()?;
-    let database = |said: &Option<String>, cluster: &Cluster| said.clone().or_else(|| cluster.database.clone());
-    let read = database(&arguments.database, &source).unwrap_or_else(|| "default".to_owned());
-    let written = |cluster: Cluster| {
-        let name = database(&arguments.to_database, &cluster).unwrap_or_else(|| read.clone());
-        (cluster, name)
-    };
+    let own = |cluster: &Cluster| cluster.database.clone();
+    let database = arguments.database.clone().or_else(|| own(&source)).unwrap_or_else(|| "default".to_owned());
+    let target_database = arguments.to_database.clone().or_else(|| target.as_ref().and_then(own));
     let (schema, schema_is_there) = schema_from(folder);
     Ok(Request {
-        target: target.map(written),
+        target_database: target_database.unwrap_or_else(|| database.clone()),
+        target,
         source,
-        database: read,
+        database,
         collections: arguments.collections.clone(),
         patterns: arguments.patterns.clone(),
         schema,

@@ -33,8 +33,10 @@ pub struct Request {
     pub source: Cluster,
     /// Its database.
     pub database: String,
-    /// The cluster that would be written, and its database.
-    pub target: Option<(Cluster, String)>,
+    /// The cluster that would be written, where somebody named one.
+    pub target: Option<Cluster>,
+    /// Its database.
+    pub target_database: String,
     /// Collections by name; with no pattern either, all of them.
     pub collections: Vec<String>,
     /// Patterns of names.
@@ -83,10 +85,10 @@ pub struct Inspected {
 pub async fn inspect(request: Request) -> Result<Inspected, InspectError> {
     let source = open(&request.source).await.map_err(InspectError::Source)?;
     let target = match &request.target {
-        Some((cluster, database)) => {
+        Some(cluster) => {
             let open = open(cluster).await.map_err(InspectError::Target)?;
             let there = open.databases().await.map_err(InspectError::Target)?;
-            Some((open, database.as_str(), there.is_none_or(|names| names.contains(database))))
+            Some((open, there.is_none_or(|names| names.contains(&request.target_database))))
         }
         None => None,
     };
@@ -97,14 +99,13 @@ pub async fn inspect(request: Request) -> Result<Inspected, InspectError> {
     }
     let all = source.collections(&request.database).await.map_err(InspectError::Source)?;
     let names = chosen(&request, all)?;
-    let in_place = request
-        .target
-        .as_ref()
-        .is_some_and(|(target, database)| target.is_same(&request.source) && *database == request.database);
+    let in_place = request.database == request.target_database
+        && request.target.as_ref().is_some_and(|target| target.is_same(&request.source));
     let target_names = entry::target_names(&names, in_place);
-    let to = target.as_ref().map(|(open, ..)| open.capabilities());
+    let to = target.as_ref().map(|(open, _)| open.capabilities());
     let drafts = names.iter().zip(&target_names).map(|(name, target_name)| {
-        let (source, target, database) = (&*source, &target, request.database.as_str());
+        let (source, target) = (&*source, &target);
+        let (database, target_database) = (request.database.as_str(), request.target_database.as_str());
         async move {
             let mut seen = match look(source, database, name).await {
                 Ok(Some(seen)) => seen,
@@ -113,8 +114,8 @@ pub async fn inspect(request: Request) -> Result<Inspected, InspectError> {
                 Err(error) if ends_the_command(&error) => return Err(InspectError::Source(error)),
                 Err(error) => return Ok(Some(entry::unreadable(name, &error.to_string()))),
             };
-            if let Some((open, database, true)) = target {
-                let there = open.describe(database, target_name).await.map_err(InspectError::Target)?;
+            if let Some((open, true)) = target {
+                let there = open.describe(target_database, target_name).await.map_err(InspectError::Target)?;
                 seen.taken = there.map(|live| live.name);
             }
             Ok(Some(entry::draft(&seen, target_name, source.capabilities(), to)))
@@ -132,7 +133,7 @@ pub async fn inspect(request: Request) -> Result<Inspected, InspectError> {
     let entries = patterns::entries(drafted, pattern.filter(|_| !in_place));
     let draft = Draft {
         about: about(&request, source.capabilities().server.as_str(), to.map(|to| to.server.as_str())),
-        target: request.target.as_ref().map_or_else(placeholder, |(cluster, _)| cluster.parts.clone()),
+        target: request.target.as_ref().map_or_else(placeholder, |cluster| cluster.parts.clone()),
         migration: migration(&request),
         source: request.source.parts,
         schema: request.schema,
@@ -251,7 +252,7 @@ fn about(request: &Request, from: &str, to: Option<&str>) -> Vec<String> {
     let (uri, database) = (&request.source.endpoint.uri, &request.database);
     let mut about =
         vec![format!("The collections of {uri} ({from}), database `{database}`, as vecferry inspect found them.")];
-    if let Some((target, to)) = request.target.as_ref().map(|(target, _)| target).zip(to) {
+    if let Some((target, to)) = request.target.as_ref().zip(to) {
         about.push(format!("What they become was checked against {} ({to}).", target.endpoint.uri));
     }
     if !request.schema_is_there {
@@ -277,11 +278,10 @@ fn placeholder() -> Vec<Part> {
 }
 
 fn migration(request: &Request) -> Vec<Part> {
-    let from = &request.database;
-    let to = request.target.as_ref().map_or(from, |(_, to)| to);
+    let (from, to) = (&request.database, &request.target_database);
     // A profile has a database of its own, so there it is always said.
-    let by_profile = request.source.database.is_some()
-        || request.target.as_ref().is_some_and(|(target, _)| target.database.is_some());
+    let by_profile =
+        [Some(&request.source), request.target.as_ref()].into_iter().flatten().any(|one| one.database.is_some());
     match (from == to, from == "default" && !by_profile) {
         (true, true) => Vec::new(),
         (true, false) => vec![Part::new("database", from.as_str())],

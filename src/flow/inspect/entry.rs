@@ -179,9 +179,7 @@ fn must_be_said(live: &LiveCollection, to: &Capabilities, entry: &mut Entry) {
     let chosen = |index: &Index| index.index_type() != Some("AUTOINDEX");
     let bare = live.schema.fields.iter().any(|field| field.data_type.is_vector() && indexes_of(live, field).is_none());
     if live.indexes.iter().any(chosen) && !bare {
-        let comment =
-            "As the source has them. Without this line: AUTOINDEX on vectors with the same metric, and no other index.";
-        entry.parts.push(Part::new("indexes", "copy").comment(comment));
+        entry.parts.push(Part::new("indexes", "copy"));
     }
 }
 
@@ -197,22 +195,11 @@ fn proposals(seen: &Seen, to: &Capabilities, entry: &mut Entry) {
         parts.push(Part::new("primary_key", value).comment(comment));
     }
     let said = entry.parts.iter().any(|part| part.key == "fields");
-    let lift = seen.dynamic_keys.iter().find(|(name, _)| is_milvus_name(name) && live.schema.field(name).is_none());
-    if let Some((name, value)) = lift.filter(|_| !said) {
-        let mut column = json!({"from": format!("{DYNAMIC_FIELD}.{name}"), "type": "varchar", "max_length": 256});
-        let kind = match value {
-            Value::Bool(_) => Some("bool"),
-            Value::Number(number) if number.is_f64() => Some("double"),
-            Value::Number(_) => Some("int64"),
-            Value::Array(_) | Value::Object(_) => Some("json"),
-            Value::Null | Value::String(_) => None,
-        };
-        if let Some(kind) = kind {
-            column = json!({"from": format!("{DYNAMIC_FIELD}.{name}"), "type": kind});
-        }
-        if to.nullable {
-            column["nullable"] = true.into();
-        }
+    let free = |name: &str| is_milvus_name(name) && live.schema.field(name).is_none();
+    let mut lifts = seen.dynamic_keys.iter().filter(|(name, _)| free(name));
+    if let Some((name, column)) =
+        lifts.find_map(|(name, value)| Some((name, lifted(name, value, to)?))).filter(|_| !said)
+    {
         parts.push(
             Part::new("fields", json!({ name: column })).comment("A key of the dynamic field can become a column:"),
         );
@@ -231,6 +218,28 @@ fn proposals(seen: &Seen, to: &Capabilities, entry: &mut Entry) {
         parts.push(Part::new("load", true));
     }
     entry.parts.extend(parts.into_iter().map(Part::proposed));
+}
+
+/// What a plan says to make a column of a key of the dynamic field, which not every row has; none where the target has no way to
+/// say that a row has none.
+fn lifted(name: &str, value: &Value, to: &Capabilities) -> Option<Value> {
+    let (kind, nothing) = match value {
+        Value::Bool(_) => ("bool", json!(false)),
+        Value::Number(number) if number.is_f64() => ("double", json!(0.0)),
+        Value::Number(_) => ("int64", json!(0)),
+        Value::Array(_) | Value::Object(_) => ("json", Value::Null),
+        Value::Null | Value::String(_) => ("varchar", json!("")),
+    };
+    let mut column = json!({"from": format!("{DYNAMIC_FIELD}.{name}"), "type": kind});
+    if kind == "varchar" {
+        column["max_length"] = 256.into();
+    }
+    match (to.nullable, nothing) {
+        (true, _) => column["nullable"] = true.into(),
+        (false, Value::Null) => return None,
+        (false, nothing) => column["default"] = nothing,
+    }
+    Some(column)
 }
 
 fn size(seen: &Seen) -> String {
