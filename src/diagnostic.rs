@@ -5,7 +5,7 @@ mod codes;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-pub use codes::Code;
+pub use codes::{Code, CodeInfo};
 
 /// A file's name and text, shared by every span that points into it.
 #[derive(Debug)]

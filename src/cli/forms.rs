@@ -25,6 +25,9 @@ impl Form {
     pub(super) const EVERYWHERE: [Self; 3] = [Self::Text, Self::Json, Self::Markdown];
 }
 
+/// What `validate` offers.
+const VALIDATE: [Form; 5] = [Form::Text, Form::Json, Form::Markdown, Form::Sarif, Form::Github];
+
 /// Takes the names of these forms and no others.
 pub(super) fn among(offered: &[Form]) -> impl TypedValueParser<Value = Form> + use<> {
     let offered: Vec<_> = offered.iter().filter_map(Form::to_possible_value).collect();
@@ -42,7 +45,7 @@ pub(super) fn with_own(command: clap::Command) -> clap::Command {
             .value_name("FORM")
             .value_parser(among(forms))
     };
-    let command = command.mut_subcommand("validate", |validate| validate.arg(offer(&[Form::Text, Form::Json])));
+    let command = command.mut_subcommand("validate", |validate| validate.arg(offer(&VALIDATE)));
     // What these write is a file of another kind already.
     ["inspect", "completions", "man"]
         .into_iter()

@@ -1,15 +1,59 @@
-//! `vecferry schema`: the JSON Schema of plan files, for editors and other validators.
+//! `vecferry schema`: the JSON Schemas of what is read and written, for editors and other validators.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::exit_code::ExitCode;
 use super::{Context, session};
 use crate::plan;
+use crate::render::diagnostics;
 
-/// Prints the JSON Schema of plan files.
+/// Prints a JSON Schema: of plan files, or of another form that vecferry reads or writes.
 #[derive(Debug, Args)]
-pub(super) struct SchemaArgs {}
+pub(super) struct SchemaArgs {
+    /// What the schema is of.
+    #[arg(value_enum, default_value_t = Form::Plan, value_name = "NAME")]
+    name: Form,
+}
 
-pub(super) fn run(_: &SchemaArgs, context: &Context) -> ExitCode {
-    session::data(plan::PLAN_SCHEMA, context).err().unwrap_or(ExitCode::Success)
+/// A form with a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// Plan files.
+    Plan,
+    /// `vecferry.toml`.
+    Settings,
+    /// What `vecferry validate --output json` writes.
+    Validate,
+}
+
+impl Form {
+    fn schema(self) -> &'static str {
+        match self {
+            Self::Plan => plan::PLAN_SCHEMA,
+            Self::Settings => plan::SETTINGS_SCHEMA,
+            Self::Validate => diagnostics::SCHEMA,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &SchemaArgs, context: &Context) -> ExitCode {
+    session::data(arguments.name.schema(), context).err().unwrap_or(ExitCode::Success)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn each_is_a_schema_that_says_what_it_is_of() {
+        for form in Form::value_variants() {
+            let schema: Value = serde_json::from_str(form.schema()).expect("JSON");
+            assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{form:?}");
+            assert!(schema["title"].is_string() && schema["description"].is_string(), "{form:?}");
+            assert!(jsonschema::meta::is_valid(&schema), "{form:?}");
+            jsonschema::draft202012::new(&schema).expect("it compiles");
+        }
+    }
 }

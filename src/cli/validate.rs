@@ -1,13 +1,14 @@
 //! `vecferry validate`: syntax, schema and rules of plan files, without touching the network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::exit_code::ExitCode;
-use super::{Context, Form};
+use super::{Context, Form, session};
 use crate::diagnostic::Diagnostic;
 use crate::plan;
+use crate::render::diagnostics::Whereabouts;
 use crate::render::{count, diagnostics};
 
 /// Checks plan files: syntax, schema and rules, all mistakes at once, each at its line and column.
@@ -25,14 +26,24 @@ pub(super) fn run(arguments: &ValidateArgs, context: &Context) -> ExitCode {
         Ok(loaded) => (ExitCode::Success, loaded.warnings, loaded.plans.len()),
         Err(found) => (ExitCode::InvalidPlan, found, 0),
     };
-    if context.form == Form::Text {
-        say(code, &found, plans, context);
-    } else if let Err(error) = context.printer.data(&diagnostics::json(&found)) {
-        let message = format!("error: can't write the result: {error}\n");
-        context.printer.important(&message);
-        return ExitCode::Failure;
-    }
-    code
+    let result = match context.form {
+        Form::Json => diagnostics::json(&found),
+        Form::Markdown => diagnostics::markdown(&found, plans, &whereabouts()),
+        Form::Sarif => diagnostics::sarif(&found, &whereabouts()),
+        Form::Github => diagnostics::github(&found, &whereabouts()),
+        Form::Text | Form::Html => {
+            say(code, &found, plans, context);
+            return code;
+        }
+    };
+    session::data(&result, context).err().unwrap_or(code)
+}
+
+/// Where this runs. A repository is where `.git` is, a folder or, in a worktree, a file.
+fn whereabouts() -> Whereabouts {
+    let folder = std::env::current_dir().unwrap_or_default();
+    let repository = folder.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
+    Whereabouts { folder, repository }
 }
 
 fn say(code: ExitCode, found: &[Diagnostic], plans: usize, context: &Context) {

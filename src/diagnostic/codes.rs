@@ -17,6 +17,18 @@ pub struct CodeInfo {
     pub explanation: &'static str,
 }
 
+impl CodeInfo {
+    /// Where the code is explained: the whole address where this build knows one of the repository, and else a reference
+    /// that starts at its root.
+    pub fn page(&self) -> String {
+        let page = format!("docs/codes.md#{}", self.id.to_ascii_lowercase());
+        match env!("CARGO_PKG_REPOSITORY") {
+            "" => page,
+            repository => format!("{repository}/blob/v{}/{page}", env!("CARGO_PKG_VERSION")),
+        }
+    }
+}
+
 macro_rules! codes {
     ($($name:ident = $id:literal, $severity:ident, $title:literal, $explanation:literal;)*) => {
         /// The reason for a message. Families: `VF01xx` reading files, `VF02xx` the shape of a plan, `VF03xx` rules

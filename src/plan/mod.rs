@@ -11,6 +11,8 @@ pub mod draft;
 mod explain;
 mod field_spec;
 mod files;
+#[cfg(test)]
+mod generate;
 mod model;
 pub mod named;
 mod names;
@@ -37,7 +39,7 @@ use serde::de::DeserializeOwned;
 
 pub use names::is_milvus_name;
 pub use resolved::ResolvedPlan;
-pub use schema::PLAN_SCHEMA;
+pub use schema::{PLAN_SCHEMA, SETTINGS_SCHEMA};
 pub use settings::Settings;
 
 use crate::diagnostic::{Code, Diagnostic, SourceText, Span};

@@ -1,4 +1,10 @@
-//! Diagnostics as text for people and as JSON for machines.
+//! Diagnostics as text for people; the files beside this one write them in other forms.
+
+mod github;
+mod json;
+mod markdown;
+mod sarif;
+mod whereabouts;
 
 use std::fmt;
 
@@ -6,7 +12,12 @@ use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
     SpanContents,
 };
-use serde::Serialize;
+
+pub use github::github;
+pub use json::{SCHEMA, json};
+pub use markdown::markdown;
+pub use sarif::sarif;
+pub use whereabouts::Whereabouts;
 
 use super::snippet::{Snippet, snippet};
 use super::{Style, count, words};
@@ -14,9 +25,6 @@ use crate::diagnostic::{Diagnostic, Position, Severity};
 
 /// Lines shown before and after the marked one.
 const CONTEXT_LINES: usize = 1;
-
-/// Version of the JSON document. A new minor version only adds.
-const FORMAT_VERSION: &str = "1.0";
 
 /// All diagnostics for people: code, place, marked line, and what to do.
 pub fn text(diagnostics: &[Diagnostic], style: Style) -> String {
@@ -49,21 +57,6 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
             format!("{} and {}", count(errors, "error"), count(warnings, "warning"))
         }
     }
-}
-
-/// One JSON document for machines: `{format_version, valid, error_count, warning_count, diagnostics}`.
-pub fn json(diagnostics: &[Diagnostic]) -> String {
-    let (error_count, warning_count) = counts(diagnostics);
-    let document = Document {
-        format_version: FORMAT_VERSION,
-        valid: error_count == 0,
-        error_count,
-        warning_count,
-        diagnostics: diagnostics.iter().map(Entry::new).collect(),
-    };
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
-    text.push('\n');
-    text
 }
 
 fn counts(diagnostics: &[Diagnostic]) -> (usize, usize) {
@@ -167,85 +160,6 @@ impl SourceCode for Excerpt {
     }
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    format_version: &'static str,
-    valid: bool,
-    error_count: usize,
-    warning_count: usize,
-    diagnostics: Vec<Entry<'a>>,
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    severity: &'static str,
-    code: &'static str,
-    summary: &'static str,
-    detail: &'a str,
-    address: Option<&'a str>,
-    range: Option<JsonRange<'a>>,
-    snippet: Option<JsonSnippet>,
-    help: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct JsonRange<'a> {
-    filename: &'a str,
-    start: JsonPosition,
-    end: JsonPosition,
-}
-
-/// Line and column from 1, the column in Unicode characters; byte from 0.
-#[derive(Serialize)]
-struct JsonPosition {
-    line: usize,
-    column: usize,
-    byte: usize,
-}
-
-impl From<Position> for JsonPosition {
-    fn from(position: Position) -> Self {
-        Self { line: position.line, column: position.column, byte: position.byte }
-    }
-}
-
-/// The marked line as it may be shown; offsets are bytes of `code`.
-#[derive(Serialize)]
-struct JsonSnippet {
-    context: Option<String>,
-    code: String,
-    start_line: usize,
-    highlight_start_offset: usize,
-    highlight_end_offset: usize,
-}
-
-impl<'a> Entry<'a> {
-    fn new(diagnostic: &'a Diagnostic) -> Self {
-        let info = diagnostic.code.info();
-        let span = diagnostic.span.as_ref();
-        Self {
-            severity: diagnostic.severity.as_str(),
-            code: info.id,
-            summary: info.title,
-            detail: &diagnostic.message,
-            address: diagnostic.address.as_deref(),
-            range: span.map(|span| JsonRange {
-                filename: &span.source.name,
-                start: span.start().into(),
-                end: span.end().into(),
-            }),
-            snippet: span.and_then(|span| snippet(span, 0)).map(|snippet| JsonSnippet {
-                context: None,
-                code: snippet.text.trim_end_matches('\n').to_owned(),
-                start_line: snippet.start_line,
-                highlight_start_offset: snippet.highlight.start,
-                highlight_end_offset: snippet.highlight.end,
-            }),
-            help: diagnostic.help.as_deref(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -260,6 +174,20 @@ mod tests {
             .at(Span::new(&source, at..at + needle.len()))
             .help("did you mean `source`?")
             .about("kb")
+    }
+
+    /// Every kind of place that a message can have, with words that other forms could take for their own.
+    pub(super) fn everything() -> Vec<Diagnostic> {
+        let gone = Arc::new(SourceText::new("gone.yaml", ""));
+        let nasty = Arc::new(SourceText::new("a b:#|%.yaml", "x: `|</details>--> @all 中\n"));
+        vec![
+            example("# 中\r\n值: sorce\n", "sorce"),
+            Diagnostic::new(Code::UnusedEndpoint, "a warning without help").at(Span::new(&nasty, 3..14)),
+            Diagnostic::new(Code::BadGlob, "a `b`|`` c` @x\n</details>{0}").at(Span::new(&nasty, 3..3)).help("`|` <b>"),
+            Diagnostic::new(Code::BadGlob, "`a|b` and `` and `<c>`").at(Span::new(&nasty, 0..99)).about("k.`|\n@b"),
+            Diagnostic::new(Code::FileUnreadable, "there is no file `gone.yaml`").at(Span::new(&gone, 0..0)),
+            Diagnostic::new(Code::PlanNameTwice, "a message about no file"),
+        ]
     }
 
     const PLAIN: Style = Style { color: false, width: Style::DEFAULT_WIDTH };

@@ -77,9 +77,11 @@ fn every_wrong_plan_is_explained() {
         let output = vecferry(&folder, &["validate", &format!("{name}.yaml")]);
         assert_eq!(output.status.code(), Some(INVALID), "{name}: {}", stderr(&output));
         assert!(output.stdout.is_empty(), "{name}");
-        assert!(!stderr(&output).contains("Sup3rS3cret"), "{name} shows a secret");
-        let json = vecferry(&folder, &["validate", "--output", "json", &format!("{name}.yaml")]);
-        assert!(!stdout(&json).contains("Sup3rS3cret"), "{name} shows a secret as JSON");
+        for form in ["json", "sarif", "github", "markdown"] {
+            let other = vecferry(&folder, &["validate", "--output", form, &format!("{name}.yaml")]);
+            assert_eq!((other.status.code(), stderr(&other).as_str()), (Some(INVALID), ""), "{name} as {form}");
+            assert!(stdout(&other).contains(&format!("{name}.yaml")), "{name} as {form}: {}", stdout(&other));
+        }
         insta::with_settings!({
             snapshot_path => "../plans/invalid",
             prepend_module_to_snapshot => false,
@@ -113,6 +115,23 @@ fn json_is_one_document_on_stdout() {
     let document: Value = serde_json::from_slice(&valid.stdout).expect("JSON");
     assert_eq!(document["valid"], true);
     assert_eq!(document["diagnostics"], serde_json::json!([]));
+}
+
+#[test]
+fn files_are_named_from_the_root_of_the_repository() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir_all(folder.path().join("plans/.cache")).expect("folders");
+    fs::create_dir(folder.path().join(".git")).expect("what makes it a repository");
+    fs::write(folder.path().join("plans/kb.yaml"), "version: 2\n").expect("a plan");
+    let sarif = vecferry(&folder.path().join("plans"), &["validate", "--output", "sarif", "kb.yaml"]);
+    assert_eq!(sarif.status.code(), Some(INVALID));
+    let log: Value = serde_json::from_slice(&sarif.stdout).expect("JSON");
+    let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+    assert_eq!(place, &serde_json::json!({"uri": "plans/kb.yaml", "uriBaseId": "%SRCROOT%"}));
+    let github = vecferry(&folder.path().join("plans/.cache"), &["validate", "--output=github", "../kb.yaml"]);
+    assert!(stdout(&github).starts_with("::error file=plans/kb.yaml,line=1,col="), "{}", stdout(&github));
+    let valid = vecferry(&repository(), &["validate", "--output=github", "examples/plans"]);
+    assert_eq!((valid.status.code(), stdout(&valid).as_str()), (Some(0), ""));
 }
 
 #[test]
@@ -265,7 +284,7 @@ fn a_wrong_command_line_is_no_change() {
         vec!["validate", "--no-such-flag"],
         vec!["frobnicate"],
         vec![],
-        vec!["validate", "--output", "markdown", "examples/plans"],
+        vec!["validate", "--output", "html", "examples/plans"],
         vec!["-C", "/no/such/folder", "validate", "x"],
         vec!["-q", "-v", "validate", "x"],
     ] {
