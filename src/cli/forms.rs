@@ -45,11 +45,13 @@ pub(super) fn with_own(command: clap::Command) -> clap::Command {
             .value_name("FORM")
             .value_parser(among(forms))
     };
-    let command = command.mut_subcommand("validate", |validate| validate.arg(offer(&VALIDATE)));
-    // What these write is a file of another kind already.
-    ["inspect", "completions", "man"]
-        .into_iter()
-        .fold(command, |command, name| command.mut_subcommand(name, |one| one.arg(offer(&[Form::Text]))))
+    // All of them are looked at, because changing one alone would move it to the end of the list.
+    command.mut_subcommands(|command| match command.get_name() {
+        "validate" => command.arg(offer(&VALIDATE)),
+        // What these write is a file of another kind already.
+        "inspect" | "completions" | "man" => command.arg(offer(&[Form::Text])),
+        _ => command,
+    })
 }
 
 /// The form of a result, for commands that offer what all of them do.

@@ -12,6 +12,8 @@ mod inspect;
 mod logging;
 mod man;
 mod new_file;
+#[cfg(test)]
+mod pages;
 mod plan;
 pub mod printer;
 mod schema;
