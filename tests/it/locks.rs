@@ -1,9 +1,10 @@
 //! Two processes and one target; and what a third one sees of them.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::secrets;
 use crate::servers::{source, target};
 use crate::support::{Workspace, act, assert_identical, basic, database, place};
 
@@ -61,8 +62,10 @@ fn a_diff_that_was_overtaken_before_somebody_agreed_is_not_carried_out() {
     work.apply().ended(0);
     let before = act(&to, "seen", &[]);
     waiting.stdin.take().unwrap().write_all(b"yes\n").unwrap();
-    std::io::copy(&mut shown, &mut std::io::sink()).unwrap();
+    let mut rest = Vec::new();
+    shown.read_to_end(&mut rest).unwrap();
     let ended = waiting.wait_with_output().unwrap();
+    secrets::assert_none("the run", &[rest, ended.stderr.clone()].concat());
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.code(), Some(10), "{said}");
     assert_eq!(act(&to, "seen", &[]), before, "the collection was dropped and made a second time");

@@ -3,6 +3,7 @@
 //! because its insert overwrites.
 
 use crate::proxy::{At, Direction, Fault, Kind, Proxy};
+use crate::secrets;
 use crate::servers::{source, target};
 use crate::support::{Workspace, act, assert_identical, database, fill, place};
 
@@ -18,6 +19,7 @@ fn an_insert_whose_answer_is_lost_is_not_doubled() {
     let plan = workspace.plan_between((source().uri(), &from), (proxy.uri(), &to), collections, "");
     let output =
         workspace.vecferry().args(["apply", "--auto-approve", "--output", "json"]).arg(&plan).output().unwrap();
+    secrets::assert_none("the run", &[&output.stdout[..], &output.stderr].concat());
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(proxy.struck().len() >= 3, "only {} connections were cut", proxy.struck().len());

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::secrets;
 use crate::support::Workspace;
 
 /// Longer than any run of a test takes, even beside many others on two cores.
@@ -92,6 +93,8 @@ impl Running {
                 let [out, err] = self.said();
                 // Captured, and shown beside a failure.
                 println!("{:5.1} s for {}", self.started.elapsed().as_secs_f64(), self.what);
+                secrets::assert_none("stdout", out.as_bytes());
+                secrets::assert_none("stderr", err.as_bytes());
                 return Run { code: status.code(), out, err };
             }
             assert!(Instant::now() < end, "it runs for more than {LIMIT:?}: {:?}", self.said());
@@ -157,6 +160,7 @@ impl Workspace {
     }
 
     fn start_command(&self, mut command: Command, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        secrets::assert_marked(self.path(), variables);
         let names = ["out", "err"].map(|what| {
             let file = tempfile::Builder::new().prefix(what).tempfile_in(self.path()).unwrap();
             file.into_temp_path().keep().unwrap()

@@ -11,6 +11,7 @@ use std::time::Instant;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::secrets;
 use crate::servers::{Server, python, root, source};
 
 /// A collection in a database on a server, whether it is there or not.
@@ -150,7 +151,8 @@ pub fn assert_identical(a: &Place, b: &Place, options: &[&str]) {
     assert!(found.identical, "{found:?}\n{}", found.text);
 }
 
-/// A folder of its own to run vecferry in; plan files and state lie there and go with it.
+/// A folder of its own to run vecferry in; plan files and state lie there and go with it. A secret in anything that vecferry left
+/// there fails the test.
 pub struct Workspace {
     dir: TempDir,
 }
@@ -180,6 +182,7 @@ impl Workspace {
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
         std::fs::write(&path, text).expect("the file can be written");
+        secrets::wrote(&path);
         path
     }
 
@@ -209,5 +212,14 @@ impl Workspace {
             indent(more, 4),
         );
         self.write("plan.yaml", &text)
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        // A test that has failed says why it did.
+        if !std::thread::panicking() {
+            secrets::assert_none_under(self.path());
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
 use crate::runs::Run;
+use crate::secrets;
 use crate::servers::{Milvus, Server, source};
 use crate::support::{Workspace, database, fill, place};
 
@@ -38,7 +39,9 @@ impl Authority {
         params.extended_key_usages = vec![usage];
         fs::write(self.folder.join(format!("{file}.pem")), params.signed_by(&key, &self.issuer).unwrap().pem())
             .unwrap();
-        fs::write(self.folder.join(format!("{file}.key")), key.serialize_pem()).unwrap();
+        let (key, file) = (key.serialize_pem(), self.folder.join(format!("{file}.key")));
+        secrets::made(&key, &file);
+        fs::write(file, key).unwrap();
     }
 
     /// A server that shows the certificate, and wants one of the same authority from whoever connects.
@@ -65,7 +68,8 @@ fn apply(work: &Workspace, name: &str, server: &Server, tls: &str) -> Run {
             server.uri(),
         ),
     );
-    work.apply()
+    // A log of everything, so that a key that anything below us logs is found by the search for secrets.
+    work.start_with(&["-vv", "apply", "--auto-approve", "plan.yaml"], &[("RUST_LOG", "trace")]).wait()
 }
 
 #[test]

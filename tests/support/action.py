@@ -15,6 +15,7 @@ A key is given as JSON: `7`, or `"text"`. Every answer is one JSON value.
     copy KEY NEW              insert the row under another key
     meddle CHANGED REMOVED COPIED NEW   all three at once: change `title` of a row, remove one, copy one under a new key
     delete KEY | drop | load | release | flush
+    create-user NAME PASSWORD  one who may do everything
     alias NAME | create-partition NAME | property NAME=VALUE | create-database | drop-database | databases
     nearest FIELD N LIMIT     keys of the rows nearest to each of the first N rows' vectors, by their distance
     seen                      all of that which can be asked without loading, in one answer
@@ -71,6 +72,10 @@ def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
         return cluster.ensure_database(address.uri, address.database)
     if action == "drop-database":
         return MilvusClient(uri=address.uri, token=cluster.LOGIN).drop_database(address.database)
+    if action == "create-user":
+        client = MilvusClient(uri=address.uri, token=cluster.LOGIN)
+        client.create_user(*arguments)
+        return client.grant_role(arguments[0], "admin")
     if action == "databases":
         return sorted(MilvusClient(uri=address.uri, token=cluster.LOGIN).list_databases())
     client = address.connect()
