@@ -5,6 +5,7 @@
 
 mod change_request;
 mod crash_points;
+mod documentation;
 mod drift;
 mod duplicates;
 mod examples;

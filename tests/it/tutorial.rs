@@ -62,7 +62,8 @@ fn steps(page: &str, ports: [u16; 2]) -> Vec<Step> {
 fn words(text: &str) -> Vec<&str> {
     let mut words: Vec<&str> = Vec::new();
     for word in text.split_whitespace() {
-        let is_number = |word: &str| word.trim_start_matches(['(', '~']).starts_with(|first: char| first.is_ascii_digit());
+        let is_number =
+            |word: &str| word.trim_start_matches(['(', '~']).starts_with(|first: char| first.is_ascii_digit());
         if UNITS.contains(&word) && words.last().is_some_and(|last| is_number(last)) {
             words.pop();
             // A time has one or two units.
