@@ -70,7 +70,9 @@ fn links_lead_somewhere() {
 #[test]
 fn every_page_is_in_the_index() {
     let index = fs::read_to_string(root().join("docs/README.md")).unwrap();
-    for page in fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()) {
+    for page in
+        fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap())
+    {
         assert!(page == "README.md" || !page.ends_with(".md") || index.contains(&format!("({page})")), "{page}");
     }
 }
