@@ -42,6 +42,9 @@ schemas: servers ## Check the JSON Schema, the examples and the workflows with a
 	$(CHECK_SCHEMA) --check-metaschema $(SCHEMA)
 	find examples/plans examples/init -name '*.yaml' -print0 | xargs -0 $(CHECK_SCHEMA) --schemafile $(SCHEMA)
 	$(CHECK_SCHEMA) --builtin-schema vendor.github-workflows examples/ci/*.yml
+schemas: servers ## Check the JSON Schemas and the examples with another validator
+	$(CHECK_SCHEMA) --check-metaschema schemas/*.json
+	find examples/plans -name '*.yaml' -print0 | xargs -0 $(CHECK_SCHEMA) --schemafile $(SCHEMA)
 
 # The tests come last, so that a log ends in what they say; the integration tests are the last of them. Most of their time is
 # waiting for servers to index and load, so there are more at once than processors; with many more the servers choke.
