@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::sync::LazyLock;
 
 use crate::runs::Run;
+use crate::secrets;
 use crate::servers::{Milvus, Server, source, target};
 use crate::support::{Workspace, act, assert_identical, database, fill, place};
 
@@ -148,6 +149,10 @@ fn the_right_token_opens_the_door_and_leaves_no_trace() {
     assert_identical(&from, &to, &[]);
     work.run(&["state", "export", "backup.json"]).ended(0);
     assert!(!work.state_files().is_empty());
+    // What was stored on the target beside the rows: properties and a description.
+    let stored = act(&to, "describe", &[]).to_string();
+    assert!(stored.contains("vecferry.run"), "{stored}");
+    secrets::assert_none("the target", stored.as_bytes());
 }
 
 /// What crates below log is not ours to choose, so it is all looked at: each frame of HTTP/2 with its headers, too.

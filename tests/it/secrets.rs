@@ -176,6 +176,19 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_prints_a_secret_fails_its_test() {
+        let work = Workspace::new();
+        // What a message shows anyway stands for what one should not.
+        work.write("plan.yaml", &format!("version: 1\n{MARK}: x\n"));
+        let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work.run(&["validate", "plan.yaml"])));
+        assert!(run.is_err());
+        // It stands in what the run left behind too, and that is known by now.
+        for entry in std::fs::read_dir(work.path()).unwrap() {
+            wrote(&entry.unwrap().path());
+        }
+    }
+
+    #[test]
     fn a_secret_without_the_mark_is_refused() {
         let refused = |plan: &str, variables: &[(&str, &str)]| {
             let folder = tempfile::tempdir().unwrap();

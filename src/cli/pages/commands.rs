@@ -7,10 +7,15 @@ use super::super::{Cli, forms};
 use super::{assert_fresh, cell};
 
 /// Variables that vecferry reads. Those of a plan's secrets are the plan's.
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 6] = [
     ("NO_COLOR", "Set and not empty: no colour, unless `--color=always` is given."),
-    ("COLUMNS", "How wide text is set, from 40 to 400, where the terminal does not say it or says something else."),
+    ("COLUMNS", "How wide text is set, from 40 to 400. It wins over the width of the terminal."),
     ("RUST_LOG", "What is logged, by part of the program, such as `vecferry=debug,h2=warn`. It wins over `-v`."),
+    (
+        "SSL_CERT_FILE",
+        "PEM file with the certificate authorities to trust instead of the system's, where a plan names no `ca`.",
+    ),
+    ("SSL_CERT_DIR", "Folders of such files, with `:` between them."),
     ("VECFERRY_PROGRESS_SECONDS", "Seconds between two lines of progress where there is no terminal; without it, 60."),
 ];
 
