@@ -4,11 +4,12 @@ use super::{assert_fresh, cell};
 use crate::diagnostic::Code;
 
 /// The families, by the beginning of their codes.
-const FAMILIES: [(&str, &str); 7] = [
+const FAMILIES: [(&str, &str); 8] = [
     ("VF01", "Reading files"),
     ("VF02", "The shape of a plan"),
     ("VF03", "Rules that the schema cannot say"),
     ("VF04", "vecferry.toml and profiles"),
+    ("VF05", "Saved plans"),
     ("VF10", "What blocks a collection, or a command"),
     ("VF11", "What the diff says beside its lines"),
     ("VF12", "What could go wrong"),
