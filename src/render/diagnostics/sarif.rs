@@ -91,6 +91,8 @@ fn result(diagnostic: &Diagnostic, here: &Whereabouts, fingerprints: &mut Finger
     if let Some(help) = &diagnostic.help {
         message.push_str(&format!("\nhelp: {}", words::calm(help)));
     }
+    // Readers make a link of `[text](address)`, and a name from a plan could be one.
+    message = message.replace("](", "] (");
     let mut location = Map::new();
     if let Some(span) = &diagnostic.span {
         location.insert("physicalLocation".to_owned(), place(span, here));
@@ -169,6 +171,13 @@ mod tests {
             let index = result["ruleIndex"].as_u64().expect("a number");
             assert_eq!(rules[usize::try_from(index).expect("small")]["id"], result["ruleId"]);
         }
+    }
+
+    #[test]
+    fn a_name_from_the_plan_becomes_no_link() {
+        let found = Diagnostic::new(Code::UnknownKey, "unknown key `[x](https://example.com)`").help("[y](1)");
+        let text = log(&[found])["runs"][0]["results"][0]["message"]["text"].clone();
+        assert_eq!(text, "unknown key `[x] (https://example.com)`\nhelp: [y] (1)");
     }
 
     #[test]
