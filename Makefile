@@ -41,7 +41,8 @@ lint: ## Check the formatting, and lint every target
 schemas: servers ## Check the JSON Schemas, the examples and the workflows with another validator
 	$(CHECK_SCHEMA) --check-metaschema schemas/*.json
 	find examples/plans examples/init -name '*.yaml' -print0 | xargs -0 $(CHECK_SCHEMA) --schemafile $(SCHEMA)
-	$(CHECK_SCHEMA) --builtin-schema vendor.github-workflows examples/ci/*.yml
+	$(CHECK_SCHEMA) --builtin-schema vendor.github-workflows examples/ci/vecferry.yml examples/ci/vecferry-reusable.yml
+	$(CHECK_SCHEMA) --builtin-schema vendor.gitlab-ci examples/ci/vecferry.gitlab-ci.yml
 
 # The tests come last, so that a log ends in what they say; the integration tests are the last of them. Most of their time is
 # waiting for servers to index and load, so there are more at once than processors; with many more the servers choke.

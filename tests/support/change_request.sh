@@ -64,7 +64,7 @@ commit "Move small to the new cluster"
 
 # CI on the change request: the slip is an annotation at its line, and nothing else happens.
 ended 13 "$VECFERRY" validate --output github plans >../annotations
-says ../annotations "::error file=plans/small.yaml,line=16,"
+says ../annotations "::error file=plans/small.yaml,line=17,"
 says ../annotations "on_existing"
 sed --in-place 's/on_exsting/on_existing/' plans/small.yaml
 commit "Spell it right"
