@@ -306,6 +306,60 @@ fn indexes_of<'a>(live: &'a LiveCollection, field: &Field) -> Option<&'a Index> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collection::CollectionSchema;
+
+    fn seen(rows: u64) -> Seen {
+        let key = Field { primary_key: true, ..Field::new("id", DataType::Int64) };
+        let mut vector = Field::new("vector", DataType::FloatVector);
+        vector.params.insert("dim".into(), "8".into());
+        let schema = CollectionSchema {
+            description: String::new(),
+            fields: vec![key, vector],
+            dynamic_field: false,
+            functions: Vec::new(),
+            shards: 4,
+            consistency: None,
+            properties: [(TTL.to_owned(), "60".to_owned())].into(),
+            key_partitions: None,
+            struct_fields: Vec::new(),
+        };
+        let live = LiveCollection {
+            id: 1,
+            name: "big".into(),
+            schema,
+            partitions: vec!["_default".into()],
+            indexes: Vec::new(),
+            load_state: LoadState::NotLoaded,
+            unloaded_partitions: Vec::new(),
+            aliases: Vec::new(),
+            mark: Default::default(),
+        };
+        Seen { live, rows, estimated: true, dynamic_keys: Map::new(), taken: None }
+    }
+
+    #[test]
+    fn shards_that_are_too_many_or_too_few_are_told_beside_the_entry() {
+        let able = Capabilities { load_needs_index: false, ..Capabilities::able() };
+        let few = Capabilities { max_shards: 2, server: "Small 1.0".into(), ..able.clone() };
+        let said = |rows: u64, to: &Capabilities| draft(&seen(rows), "big", &able, Some(to)).entry;
+        let huge = said(2_000_000_000, &able);
+        let told = huge.about.join("\n");
+        assert!(told.contains("about 2,000,000,000 rows, 4 shards, not loaded"), "{told}");
+        assert!(told.contains("above a billion") && told.contains("set `shards: 16` or `shards: auto`"), "{told}");
+        let told = said(10, &few).about.join("\n");
+        assert!(told.contains("2 shards instead of 4: Small 1.0 holds no more"), "{told}");
+        let proposed: Vec<&str> = huge.parts.iter().filter(|part| part.off).map(|part| part.key.as_str()).collect();
+        assert_eq!((huge.off, proposed), (false, vec!["properties"]));
+    }
+
+    #[test]
+    fn a_collection_that_cannot_be_read_is_left_out() {
+        let needs_index = Capabilities::able();
+        let drafted = draft(&seen(10), "big", &needs_index, None);
+        assert!(drafted.entry.off);
+        let told = drafted.entry.about.join("\n");
+        assert!(told.contains("field `vector` has no index"), "{told}");
+    }
 
     #[test]
     fn names_on_the_target_are_those_of_the_source_where_they_can_be() {
