@@ -9,7 +9,6 @@ mod select;
 pub mod stored;
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
 
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
@@ -276,6 +275,6 @@ async fn verify_one(
 }
 
 /// What the state knows of every target it has heard of.
-pub fn jobs(root: &Path) -> Result<Vec<Remembered>, StateError> {
-    Store::new(root).jobs()
+pub fn jobs(store: &Store) -> Result<Vec<Remembered>, StateError> {
+    store.jobs()
 }

@@ -1,6 +1,5 @@
 //! `vecferry cancel`: asks a running apply to stop, from outside.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -10,7 +9,7 @@ use super::{Context, Output, session, status as status_command};
 use crate::flow::{self, stored};
 use crate::render::status::{self, StatusEntry};
 use crate::render::{count, harmless};
-use crate::state::{JobId, Owner, StateError};
+use crate::state::{JobId, Owner, StateError, Store};
 
 /// Time between two looks at whether it has ended.
 const EVERY: Duration = Duration::from_millis(300);
@@ -36,21 +35,21 @@ pub(super) struct CancelArgs {
 }
 
 pub(super) fn run(arguments: &CancelArgs, context: &Context) -> ExitCode {
-    let root = match session::state_folder(&arguments.place, context) {
-        Ok(root) => root,
+    let store = match session::state_store(&arguments.place, context) {
+        Ok(store) => store,
         Err(code) => return code,
     };
-    cancel(arguments, &root, context).unwrap_or_else(|error| session::say_state_error(&error, context))
+    cancel(arguments, &store, context).unwrap_or_else(|error| session::say_state_error(&error, context))
 }
 
-fn cancel(arguments: &CancelArgs, root: &Path, context: &Context) -> Result<ExitCode, StateError> {
-    let running = stored::running(root, &arguments.run)?;
-    stored::ask_to_stop(root, &running)?;
+fn cancel(arguments: &CancelArgs, store: &Store, context: &Context) -> Result<ExitCode, StateError> {
+    let running = stored::running(store, &arguments.run)?;
+    stored::ask_to_stop(store, &running)?;
     let mut asked: Vec<String> = running.iter().map(|(_, owner)| harmless(&owner.to_string())).collect();
     asked.dedup();
     context.printer.note(&format!("Asked to stop: {}\n", asked.join("; ")));
     if arguments.no_wait {
-        return show(root, &running, false, context);
+        return show(store, &running, false, context);
     }
     let (began, mut quiet) = (Instant::now(), 0);
     while quiet < QUIET_LOOKS {
@@ -63,15 +62,15 @@ fn cancel(arguments: &CancelArgs, root: &Path, context: &Context) -> Result<Exit
             return Ok(ExitCode::Temporary);
         }
         std::thread::sleep(EVERY);
-        quiet = if stored::still_run(root, &running)? { 0 } else { quiet + 1 };
+        quiet = if stored::still_run(store, &running)? { 0 } else { quiet + 1 };
     }
-    stored::forget_requests(root, &running);
-    show(root, &running, true, context)
+    stored::forget_requests(store, &running);
+    show(store, &running, true, context)
 }
 
 /// What became of the jobs.
-fn show(root: &Path, running: &[(JobId, Owner)], ended: bool, context: &Context) -> Result<ExitCode, StateError> {
-    let jobs = flow::jobs(root)?.into_iter().filter(|one| running.iter().any(|(id, _)| *id == one.id));
+fn show(store: &Store, running: &[(JobId, Owner)], ended: bool, context: &Context) -> Result<ExitCode, StateError> {
+    let jobs = flow::jobs(store)?.into_iter().filter(|one| running.iter().any(|(id, _)| *id == one.id));
     let entries: Vec<StatusEntry> = jobs.map(status_command::entry).collect();
     let now = jiff::Timestamp::now();
     let text = match context.output {

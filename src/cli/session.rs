@@ -1,7 +1,6 @@
 //! What commands that talk to clusters share: loading plans, the runtime, signals, progress, and errors to exit codes.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
@@ -12,17 +11,15 @@ use super::{Context, LogFormat, printer};
 use crate::cluster::{ClusterError, ErrorKind};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flow::FlowError;
-use crate::plan::{self, Loaded};
+use crate::plan::{self, Loaded, StatePlace};
 use crate::render::progress::{Expected, Mode, Progress};
 use crate::render::{self, diagnostics};
 use crate::run::JobError;
 use crate::saved::{self, SavedPlan};
-use crate::state::{Requests, StateError};
+use crate::state::{RemoteKind, Requests, StateError, Store};
 
 /// Addresses that a message lists.
 const MOST_ADDRESSES: usize = 20;
-/// How often a run looks whether it was asked to stop.
-const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
 
 /// Loads plans, and says what is wrong with them.
 pub(super) fn load(plans: &[PathBuf], context: &Context) -> Result<Loaded, ExitCode> {
@@ -127,6 +124,12 @@ pub(super) fn of_state(error: &StateError) -> ExitCode {
     match error {
         StateError::Locked(_) | StateError::Unseen(_) => ExitCode::Locked,
         StateError::Damaged { .. } | StateError::Newer { .. } => ExitCode::Stale,
+        StateError::Remote(error) => match error.kind {
+            RemoteKind::Unreachable | RemoteKind::Lapsed => ExitCode::Temporary,
+            RemoteKind::TakenOver => ExitCode::Locked,
+            RemoteKind::Denied => ExitCode::Refused,
+            RemoteKind::NoBucket | RemoteKind::Unconditional => ExitCode::Failure,
+        },
         StateError::Io(_) | StateError::Refused { .. } => ExitCode::Failure,
     }
 }
@@ -143,13 +146,18 @@ pub(super) struct StateArgs {
     /// Plan files or folders whose state it is about; without, what applies in the current folder.
     #[arg(value_name = "PLAN")]
     plans: Vec<PathBuf>,
-    /// The state's folder, where it is not the one of the plans.
-    #[arg(long, value_name = "DIR", conflicts_with = "plans")]
-    state: Option<PathBuf>,
+    /// The folder or the URL (`s3://BUCKET/PREFIX`) of the state, where it is not that of the plans.
+    #[arg(long, value_name = "DIR|URL", conflicts_with = "plans", value_parser = StatePlace::parse)]
+    state: Option<StatePlace>,
 }
 
-/// The state's folder.
-pub(super) fn state_folder(arguments: &StateArgs, context: &Context) -> Result<PathBuf, ExitCode> {
+/// The state.
+pub(super) fn state_store(arguments: &StateArgs, context: &Context) -> Result<Store, ExitCode> {
+    let place = state_place(arguments, context)?;
+    Store::open(&place).map_err(|error| say_state_error(&error, context))
+}
+
+fn state_place(arguments: &StateArgs, context: &Context) -> Result<StatePlace, ExitCode> {
     if let Some(state) = &arguments.state {
         return Ok(state.clone());
     }
@@ -276,7 +284,7 @@ pub(super) fn stop_on_request(requests: Requests, run: String, stop: &Cancellati
     let printer = context.printer;
     tokio::spawn(async move {
         loop {
-            tokio::time::sleep(LOOK_FOR_REQUESTS).await;
+            tokio::time::sleep(requests.look_every()).await;
             let Some(by) = tokio::task::block_in_place(|| requests.asked(&run)) else { continue };
             let by = render::harmless(&by);
             printer.important(&format!("Canceled from {by}: finishing what is in flight, then stopping.\n"));

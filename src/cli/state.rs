@@ -1,7 +1,7 @@
 //! `vecferry state`: lists, shows, exports, imports and forgets what the state remembers.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
@@ -10,7 +10,7 @@ use super::{Context, Output, session, status as status_command};
 use crate::flow::{self, stored};
 use crate::render::status::StatusEntry;
 use crate::render::{count, harmless, state};
-use crate::state::{Imported, JobId, Remembered, StateError};
+use crate::state::{Imported, JobId, Remembered, StateError, Store};
 
 /// Looks at and changes what is remembered of each target collection.
 #[derive(Debug, Args)]
@@ -91,16 +91,16 @@ pub(super) fn run(arguments: &StateCommand, context: &Context) -> ExitCode {
         Command::Import(arguments) => &arguments.place,
         Command::Rm(arguments) => &arguments.place,
     };
-    let root = match session::state_folder(place, context) {
-        Ok(root) => root,
+    let store = match session::state_store(place, context) {
+        Ok(store) => store,
         Err(code) => return code,
     };
     let done = match &arguments.command {
-        Command::List { .. } => list(&root, context),
-        Command::Show { id, .. } => show(id, &root, context),
-        Command::Export(arguments) => export(arguments, &root, context),
-        Command::Import(arguments) => import(arguments, &root, context),
-        Command::Rm(arguments) => forget(arguments, &root, context),
+        Command::List { .. } => list(&store, context),
+        Command::Show { id, .. } => show(id, &store, context),
+        Command::Export(arguments) => export(arguments, &store, context),
+        Command::Import(arguments) => import(arguments, &store, context),
+        Command::Rm(arguments) => forget(arguments, &store, context),
     };
     done.unwrap_or_else(|error| session::say_state_error(&error, context))
 }
@@ -114,8 +114,8 @@ fn code(readable: bool) -> ExitCode {
     if readable { ExitCode::Success } else { ExitCode::Stale }
 }
 
-fn list(root: &Path, context: &Context) -> Result<ExitCode, StateError> {
-    let entries: Vec<StatusEntry> = flow::jobs(root)?.into_iter().map(status_command::entry).collect();
+fn list(store: &Store, context: &Context) -> Result<ExitCode, StateError> {
+    let entries: Vec<StatusEntry> = flow::jobs(store)?.into_iter().map(status_command::entry).collect();
     let now = jiff::Timestamp::now();
     let text = match context.output {
         Output::Text => state::list_text(&entries, now, context.printer.stdout_style()),
@@ -125,10 +125,10 @@ fn list(root: &Path, context: &Context) -> Result<ExitCode, StateError> {
     data(&text, context, code(entries.iter().all(|entry| entry.job.is_ok())))
 }
 
-fn show(id: &str, root: &Path, context: &Context) -> Result<ExitCode, StateError> {
-    let one = stored::find(root, id)?;
+fn show(id: &str, store: &Store, context: &Context) -> Result<ExitCode, StateError> {
+    let one = stored::find(store, id)?;
     let readable = one.job.is_ok();
-    let detail = detail(root, one);
+    let detail = detail(store, one)?;
     let now = jiff::Timestamp::now();
     let text = match context.output {
         Output::Text => state::show_text(&detail, now, context.printer.stdout_style()),
@@ -138,17 +138,17 @@ fn show(id: &str, root: &Path, context: &Context) -> Result<ExitCode, StateError
     data(&text, context, code(readable))
 }
 
-fn detail(root: &Path, one: Remembered) -> state::Detail {
-    let quarantine = stored::quarantine(root, &one).map(|folder| folder.display().to_string());
-    state::Detail { journal: one.journal.display().to_string(), quarantine, entry: status_command::entry(one) }
+fn detail(store: &Store, one: Remembered) -> Result<state::Detail, StateError> {
+    let quarantine = stored::quarantine(store, &one)?.map(|folder| folder.display().to_string());
+    Ok(state::Detail { journal: one.journal.display().to_string(), quarantine, entry: status_command::entry(one) })
 }
 
-fn export(arguments: &ExportArgs, root: &Path, context: &Context) -> Result<ExitCode, StateError> {
-    let (export, left_out) = stored::export(root, arguments.only.as_deref())?;
+fn export(arguments: &ExportArgs, store: &Store, context: &Context) -> Result<ExitCode, StateError> {
+    let (export, left_out) = stored::export(store, arguments.only.as_deref())?;
     for (id, error) in &left_out {
         session::say(&format!("{id} is not in the export: {error}"), &error.help_for(id), context);
     }
-    for (id, owner) in stored::held(root, &export)? {
+    for (id, owner) in stored::held(store, &export)? {
         let owner = harmless(&owner.to_string());
         context.printer.important(&format!(
             "warning: {id} is being written to by {owner}. The export is a copy of this moment; before you go on with it elsewhere, \
@@ -172,14 +172,14 @@ fn export(arguments: &ExportArgs, root: &Path, context: &Context) -> Result<Exit
     data(&text, context, code)
 }
 
-fn import(arguments: &ImportArgs, root: &Path, context: &Context) -> Result<ExitCode, StateError> {
+fn import(arguments: &ImportArgs, store: &Store, context: &Context) -> Result<ExitCode, StateError> {
     let mut text = String::new();
     if arguments.file.as_os_str() == "-" {
         std::io::stdin().read_to_string(&mut text)?;
     } else {
         text = fs_err::read_to_string(&arguments.file)?;
     }
-    let jobs = stored::import(root, &text, arguments.force)?;
+    let jobs = stored::import(store, &text, arguments.force)?;
     let text = match context.output {
         Output::Json => {
             let jobs = jobs.iter().map(|(id, what)| serde_json::json!({"id": id.to_string(), "what": word(what)}));
@@ -206,8 +206,8 @@ fn said((id, imported): &(JobId, Imported)) -> String {
     }
 }
 
-fn forget(arguments: &RmArgs, root: &Path, context: &Context) -> Result<ExitCode, StateError> {
-    let one = stored::find(root, &arguments.id)?;
+fn forget(arguments: &RmArgs, store: &Store, context: &Context) -> Result<ExitCode, StateError> {
+    let one = stored::find(store, &arguments.id)?;
     let id = one.id.clone();
     if let Some(owner) = one.holder.owner() {
         let message = format!("{id} is locked by {}", harmless(&owner.to_string()));
@@ -215,12 +215,12 @@ fn forget(arguments: &RmArgs, root: &Path, context: &Context) -> Result<ExitCode
         return Ok(ExitCode::Locked);
     }
     let warning = meaning(&one);
-    let shown = state::show_text(&detail(root, one), jiff::Timestamp::now(), context.printer.stderr_style());
+    let shown = state::show_text(&detail(store, one)?, jiff::Timestamp::now(), context.printer.stderr_style());
     context.printer.important(&format!("{shown}\n{warning}\n"));
     if !arguments.auto_approve && !session::approved(context) {
         return Ok(ExitCode::Failure);
     }
-    let old = stored::forget(root, &id)?;
+    let old = stored::forget(store, &id)?;
     let text = match context.output {
         Output::Json => session::document(&serde_json::json!({ "forgotten": id.to_string(), "kept_as": old })),
         Output::Text | Output::Markdown => {

@@ -24,12 +24,12 @@ pub(super) struct StatusArgs {
 }
 
 pub(super) fn run(arguments: &StatusArgs, context: &Context) -> ExitCode {
-    let root = match session::state_folder(&arguments.place, context) {
-        Ok(root) => root,
+    let store = match session::state_store(&arguments.place, context) {
+        Ok(store) => store,
         Err(code) => return code,
     };
     loop {
-        let jobs = match flow::jobs(&root) {
+        let jobs = match flow::jobs(&store) {
             Ok(jobs) => jobs,
             Err(error) => return session::say_state_error(&error, context),
         };

@@ -1,14 +1,12 @@
 //! `vecferry unlock`: frees locks whose owner cannot be seen from here and is gone for good.
 
-use std::path::Path;
-
 use clap::Args;
 
 use super::exit_code::ExitCode;
 use super::{Context, Output, session};
 use crate::flow::stored;
 use crate::render::{count, harmless};
-use crate::state::{Holder, StateError};
+use crate::state::{Holder, StateError, Store};
 
 /// Frees the locks of a run on another machine that shares the state, once you know that it is gone for good.
 ///
@@ -27,15 +25,15 @@ pub(super) struct UnlockArgs {
 }
 
 pub(super) fn run(arguments: &UnlockArgs, context: &Context) -> ExitCode {
-    let root = match session::state_folder(&arguments.place, context) {
-        Ok(root) => root,
+    let store = match session::state_store(&arguments.place, context) {
+        Ok(store) => store,
         Err(code) => return code,
     };
-    unlock(arguments, &root, context).unwrap_or_else(|error| session::say_state_error(&error, context))
+    unlock(arguments, &store, context).unwrap_or_else(|error| session::say_state_error(&error, context))
 }
 
-fn unlock(arguments: &UnlockArgs, root: &Path, context: &Context) -> Result<ExitCode, StateError> {
-    let locks = stored::locks(root, &arguments.id)?;
+fn unlock(arguments: &UnlockArgs, store: &Store, context: &Context) -> Result<ExitCode, StateError> {
+    let locks = stored::locks(store, &arguments.id)?;
     for (id, holder) in &locks {
         match holder {
             Holder::Alive(owner) => {
@@ -61,7 +59,7 @@ fn unlock(arguments: &UnlockArgs, root: &Path, context: &Context) -> Result<Exit
     let mut freed = Vec::new();
     for (id, holder) in &locks {
         if let Some(owner) = holder.owner() {
-            stored::unlock(root, id, owner)?;
+            stored::unlock(store, id, owner)?;
             freed.push(id.to_string());
         }
     }

@@ -264,6 +264,8 @@ codes! {
         "The plan uses a profile, but there is no `vecferry.toml` in the plan's folder or any folder above it.";
     SettingsDiffer = "VF0404", Error, "plans under different vecferry.toml files",
         "The given plans lie under different `vecferry.toml` files, so it is open where the state of the run would be kept. Give them in separate commands.";
+    BadStatePlace = "VF0405", Error, "a place where no state can be kept",
+        "`[state] url` names where the state of runs lies: `s3://BUCKET/PREFIX` for a bucket of an S3 store, `file:///FOLDER` for a folder. Credentials and the store's address are taken from the environment, as the AWS tools name them, and never from the file. `lease` belongs to a bucket.";
     SavedPlanUnusable = "VF0501", Error, "a saved plan that can't be used",
         "A saved plan is applied as it is or not at all. This one can't be read, was changed after it was saved, or was saved by another version of vecferry, which may decide otherwise about the same plan. Save it again with `vecferry plan PLAN --out FILE` and have it reviewed again.";
     SavedPlanStale = "VF0502", Error, "a saved plan that no longer fits",

@@ -55,7 +55,7 @@ impl Wanted {
 
 /// Looks at everything that is selected, and decides.
 pub async fn look(loaded: Loaded, depth: Depth, selecting: &Selecting) -> Result<View, FlowError> {
-    let store = Store::new(&loaded.settings.state);
+    let store = Store::open(&loaded.settings.state)?;
     let mut warnings = loaded.warnings;
     let mut clusters = Clusters::default();
     let (mut stages, mut wanted, mut not_selected) = (Vec::new(), Vec::new(), Vec::new());

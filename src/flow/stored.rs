@@ -1,13 +1,13 @@
 //! What people do with the state beside running plans: look at one job, carry jobs elsewhere, forget one, free a lock, ask a
 //! run to stop.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::state::{Export, Holder, Imported, JobId, Owner, Remembered, StateError, Store};
 
 /// The job that somebody means: by its id, or by its run or its address in the plan where that leaves only one.
-pub fn find(root: &Path, wanted: &str) -> Result<Remembered, StateError> {
-    let mut jobs = Store::new(root).jobs()?;
+pub fn find(store: &Store, wanted: &str) -> Result<Remembered, StateError> {
+    let mut jobs = store.jobs()?;
     let is_meant = |one: &Remembered| {
         let header = one.job.as_ref().ok().map(|job| &job.header);
         header.is_some_and(|header| header.run == wanted || header.address == wanted)
@@ -25,8 +25,8 @@ pub fn find(root: &Path, wanted: &str) -> Result<Remembered, StateError> {
             Err(StateError::Refused { what, help: "name one of them by its id" })
         }
         (None, _) if ids.is_empty() => {
-            let what = format!("there is no job `{wanted}`: the state in {} remembers none", root.display());
-            Err(StateError::Refused { what, help: "name the plan or the state's folder (`--state DIR`)" })
+            let what = format!("there is no job `{wanted}`: the state in {store} remembers none");
+            Err(StateError::Refused { what, help: "name the plan or where the state lies (`--state DIR|URL`)" })
         }
         (None, _) => {
             let what = format!("there is no job `{wanted}`; there are: {ids}");
@@ -36,44 +36,43 @@ pub fn find(root: &Path, wanted: &str) -> Result<Remembered, StateError> {
 }
 
 /// The folder in which a job keeps rows that do not fit, if there is one.
-pub fn quarantine(root: &Path, one: &Remembered) -> Option<PathBuf> {
-    let run = &one.job.as_ref().ok()?.header.run;
-    let folder = Store::new(root).quarantine(&one.id, run).folder().to_owned();
-    folder.is_dir().then_some(folder)
+pub fn quarantine(store: &Store, one: &Remembered) -> Result<Option<PathBuf>, StateError> {
+    let Ok(job) = &one.job else { return Ok(None) };
+    let quarantine = store.quarantine(&one.id, &job.header.run);
+    Ok(quarantine.is_there()?.then(|| quarantine.folder().to_owned()))
 }
 
 /// All jobs, or one, as a document; and those that cannot be in it.
-pub fn export(root: &Path, only: Option<&str>) -> Result<(Export, Vec<(JobId, StateError)>), StateError> {
-    let only = only.map(|wanted| find(root, wanted)).transpose()?;
-    Store::new(root).export(only.as_ref().map(|one| &one.id))
+pub fn export(store: &Store, only: Option<&str>) -> Result<(Export, Vec<(JobId, StateError)>), StateError> {
+    let only = only.map(|wanted| find(store, wanted)).transpose()?;
+    store.export(only.as_ref().map(|one| &one.id))
 }
 
 /// Those of its jobs that a run writes to.
-pub fn held(root: &Path, export: &Export) -> Result<Vec<(JobId, Owner)>, StateError> {
-    let held = Store::new(root).held()?;
+pub fn held(store: &Store, export: &Export) -> Result<Vec<(JobId, Owner)>, StateError> {
+    let held = store.held()?;
     Ok(held.into_iter().filter(|(id, _)| export.holds(id)).collect())
 }
 
 /// Brings jobs back.
-pub fn import(root: &Path, text: &str, force: bool) -> Result<Vec<(JobId, Imported)>, StateError> {
+pub fn import(store: &Store, text: &str, force: bool) -> Result<Vec<(JobId, Imported)>, StateError> {
     let export = Export::parse(text)?;
-    Store::new(root).import(&export, force)
+    store.import(&export, force)
 }
 
 /// Forgets a job, and says where its journal is now.
-pub fn forget(root: &Path, id: &JobId) -> Result<PathBuf, StateError> {
-    Store::new(root).forget(id)
+pub fn forget(store: &Store, id: &JobId) -> Result<PathBuf, StateError> {
+    store.forget(id)
 }
 
 /// The locks that a run holds or a target has, and who owns them.
-pub fn locks(root: &Path, wanted: &str) -> Result<Vec<(JobId, Holder)>, StateError> {
-    let store = Store::new(root);
+pub fn locks(store: &Store, wanted: &str) -> Result<Vec<(JobId, Holder)>, StateError> {
     let held = store.held()?;
     let found: Vec<(JobId, Holder)> = held
         .iter()
         .filter(|(id, owner)| owner.run == wanted || id.to_string() == wanted)
-        .map(|(id, _)| (id.clone(), store.holder(id)))
-        .collect();
+        .map(|(id, _)| Ok((id.clone(), store.holder(id)?)))
+        .collect::<Result<_, StateError>>()?;
     if found.is_empty() {
         let what = format!("nothing is locked by `{wanted}`; {}", locked(&held));
         return Err(StateError::Refused { what, help: "name a run or a job that `vecferry status` shows as running" });
@@ -90,13 +89,12 @@ fn locked(held: &[(JobId, Owner)]) -> String {
 }
 
 /// Frees a lock from an owner that cannot be seen from here.
-pub fn unlock(root: &Path, id: &JobId, seen: &Owner) -> Result<(), StateError> {
-    Store::new(root).unlock(id, seen)
+pub fn unlock(store: &Store, id: &JobId, seen: &Owner) -> Result<(), StateError> {
+    store.unlock(id, seen)
 }
 
 /// Runs that work on what somebody names: a run as it began, the run that goes on with it, or a job. Each with its targets.
-pub fn running(root: &Path, wanted: &str) -> Result<Vec<(JobId, Owner)>, StateError> {
-    let store = Store::new(root);
+pub fn running(store: &Store, wanted: &str) -> Result<Vec<(JobId, Owner)>, StateError> {
     let held: Vec<(JobId, Owner)> = store.held()?.into_iter().filter(|(_, owner)| !owner.run.is_empty()).collect();
     let begun: Vec<JobId> = store
         .jobs()?
@@ -123,19 +121,19 @@ pub fn running(root: &Path, wanted: &str) -> Result<Vec<(JobId, Owner)>, StateEr
 }
 
 /// Asks runs to stop.
-pub fn ask_to_stop(root: &Path, running: &[(JobId, Owner)]) -> Result<(), StateError> {
-    let requests = Store::new(root).requests();
+pub fn ask_to_stop(store: &Store, running: &[(JobId, Owner)]) -> Result<(), StateError> {
+    let requests = store.requests();
     running.iter().try_for_each(|(_, owner)| requests.ask(&owner.run))
 }
 
 /// Takes those requests back, once the runs have ended.
-pub fn forget_requests(root: &Path, running: &[(JobId, Owner)]) {
-    let requests = Store::new(root).requests();
+pub fn forget_requests(store: &Store, running: &[(JobId, Owner)]) {
+    let requests = store.requests();
     running.iter().for_each(|(_, owner)| requests.forget(&owner.run));
 }
 
 /// Whether any of those runs still holds a lock.
-pub fn still_run(root: &Path, running: &[(JobId, Owner)]) -> Result<bool, StateError> {
-    let held = Store::new(root).held()?;
+pub fn still_run(store: &Store, running: &[(JobId, Owner)]) -> Result<bool, StateError> {
+    let held = store.held()?;
     Ok(held.iter().any(|(_, owner)| running.iter().any(|(_, other)| other.run == owner.run)))
 }

@@ -26,6 +26,7 @@ mod schema_words;
 mod secrets;
 mod settings;
 mod shape_spec;
+mod state_place;
 mod suggest;
 mod targets;
 mod tree;
@@ -41,6 +42,7 @@ pub use names::is_milvus_name;
 pub use resolved::ResolvedPlan;
 pub use schema::{PLAN_SCHEMA, SETTINGS_SCHEMA};
 pub use settings::Settings;
+pub use state_place::StatePlace;
 
 use crate::diagnostic::{Code, Diagnostic, SourceText, Span};
 use model::PlanFile;
@@ -155,8 +157,9 @@ fn is_state(folder: &Path, settings_files: &mut SettingsFiles, diagnostics: &mut
         return false;
     };
     let state = settings_files.get(index).map(|read| read.settings().state);
+    let state = state.as_ref().and_then(StatePlace::folder);
     let real = |path: &Path| fs_err::canonicalize(path).ok();
-    state.is_some_and(|state| real(&state).is_some() && real(&state) == real(folder))
+    state.is_some_and(|state| real(state).is_some() && real(state) == real(folder))
 }
 
 /// Reads and checks one file; where it is partly wrong, the rest is checked all the same.

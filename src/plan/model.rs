@@ -253,7 +253,7 @@ pub(crate) enum OnExistingSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SettingsFile {
-    /// Where runs keep their state. Example: `state.path = ".vecferry"`
+    /// Where runs keep their state. Example: `state.url = "s3://team-state/vecferry"`
     pub(crate) state: Option<StateSpec>,
     /// Limits of migrations that set none. Example: `limits.concurrency = 4`
     pub(crate) limits: Option<LimitsSpec>,
@@ -270,4 +270,9 @@ pub(crate) struct StateSpec {
     /// A folder; relative paths start at the folder of vecferry.toml. Example: `path = ".vecferry"`
     #[schemars(length(min = 1))]
     pub(crate) path: Option<String>,
+    /// The same as a URL, for a place that several machines share: a bucket, or a folder. Example: `url = "s3://team-state/vecferry"`
+    #[schemars(length(min = 1))]
+    pub(crate) url: Option<String>,
+    /// How long a lock in a bucket holds after its run was last heard of; without it, 90 seconds. Example: `lease = "90s"`
+    pub(crate) lease: Option<Duration>,
 }

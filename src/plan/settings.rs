@@ -15,8 +15,9 @@ use super::report::Report;
 use super::resolved::{Limits, SPLIT_ROWS};
 use super::schema;
 use super::secrets;
+use super::state_place::{self, StatePlace};
 use super::tree::{Document, Entry, Kind, Node, steps};
-use super::{names, typed};
+use super::typed;
 use crate::diagnostic::{Code, Diagnostic, SourceText, Span};
 
 /// The file's name.
@@ -30,8 +31,8 @@ const CONCURRENCY: usize = 4;
 pub struct Settings {
     /// The `vecferry.toml` that was found.
     pub file: Option<PathBuf>,
-    /// The folder that holds the state of runs. It need not exist yet.
-    pub state: PathBuf,
+    /// Where the state of runs lies.
+    pub state: StatePlace,
     /// Limits of migrations that set none; already part of the resolved plans.
     pub limits: Limits,
 }
@@ -39,7 +40,11 @@ pub struct Settings {
 impl Settings {
     /// Where no `vecferry.toml` was found: the state lies beside the first plan.
     pub(crate) fn without_file(first_plan: &FilePath) -> Self {
-        Self { file: None, state: folder_of(first_plan).join(STATE_FOLDER), limits: limits(None, None) }
+        Self {
+            file: None,
+            state: StatePlace::Folder(folder_of(first_plan).join(STATE_FOLDER)),
+            limits: limits(None, None),
+        }
     }
 
     /// Where nothing counts but the place of the state.
@@ -109,10 +114,11 @@ impl SettingsFileRead {
 
     /// What it says about every run.
     pub(crate) fn settings(&self) -> Settings {
-        let state = self.model.as_ref().and_then(|model| model.state.as_ref()?.path.as_deref()).unwrap_or(STATE_FOLDER);
+        let said = self.model.as_ref().and_then(|model| model.state.as_ref());
+        let state = said.and_then(|state| StatePlace::of(state, &self.folder()));
         Settings {
             file: Some(self.path.clone()),
-            state: self.folder().join(state),
+            state: state.unwrap_or_else(|| StatePlace::Folder(self.folder().join(STATE_FOLDER))),
             limits: limits(None, self.limits()),
         }
     }
@@ -198,8 +204,8 @@ pub(crate) fn read_text(path: &FilePath, text: String, diagnostics: &mut Vec<Dia
         for (name, profile) in &model.profiles {
             connection::check(&mut report, &steps!["profiles", name], profile);
         }
-        if let Some(state) = model.state.as_ref().and_then(|state| state.path.as_ref()) {
-            names::check_blank(&mut report, &steps!["state", "path"], state);
+        if let Some(state) = &model.state {
+            state_place::check(&mut report, state);
         }
         diagnostics.extend(report.finish());
     }

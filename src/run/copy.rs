@@ -113,8 +113,8 @@ impl Job<'_> {
         let hasher = RowHasher::new(self.mapping.columns.write.clone());
         let fingerprint = hasher.fingerprint_of(&rows.batches)?;
         // From here on the split may have been tried, and the disk knows before the server does.
-        self.record(&Record::Started { split: number })?;
-        self.quarantine.keep(number, &rows.quarantined)?;
+        self.record(&Record::Started { split: number }).await?;
+        self.quarantine.keep(number, &rows.quarantined).await?;
         let to = self.destination(&split);
         for batch in rows.batches {
             let written = self.write(&to, batch, &mut mode, |rows| self.tell(&Event::Rows(rows))).await?;
@@ -128,19 +128,20 @@ impl Job<'_> {
         let written = fingerprint.rows;
         let quarantined = rows.quarantined.len() as u64;
         self.done(number, Tally { fingerprint, doubled: rows.doubled, written, quarantined, touched: rows.touched })
+            .await
     }
 
     /// Compares a split and writes what is missing or differs.
     async fn converge_split(&self, number: usize, split: &Split, source: &Scan, target: &Scan) -> Result<(), JobError> {
         let (found, written) = self.put_right(number, split, source, target).await?;
         self.tell(&Event::Rows(found.fingerprint.rows));
-        self.done(number, Tally::of(&found, written))
+        self.done(number, Tally::of(&found, written)).await
     }
 
-    pub(super) fn done(&self, split: usize, tally: Tally) -> Result<(), JobError> {
+    pub(super) async fn done(&self, split: usize, tally: Tally) -> Result<(), JobError> {
         let Tally { fingerprint, doubled, written, quarantined, touched } = tally;
         let at = jiff::Timestamp::now();
-        self.record(&Record::Done { split, fingerprint, doubled, written, quarantined, touched, at })
+        self.record(&Record::Done { split, fingerprint, doubled, written, quarantined, touched, at }).await
     }
 
     /// Writes a batch in requests of a size that the server takes. `acknowledged` hears of the rows of each.

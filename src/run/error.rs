@@ -174,6 +174,7 @@ impl JobError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Cluster(error) => error.is_transient(),
+            Self::State(StateError::Remote(error)) => error.kind.is_temporary(),
             Self::Interrupted
             | Self::Moving(_)
             | Self::SourceMoves { .. }

@@ -1,6 +1,7 @@
 //! All collections of a change set, many at once. One collection's failure never stops the others, and never hides.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ use crate::state::{FORMAT, Header, JobId, Journal, Lock, StateError, Store};
 /// Collections in progress for each split in flight: most of a small collection's time is waiting for the server to make,
 /// index and load it.
 const COLLECTIONS_PER_SPLIT: usize = 4;
+/// A wait for a lock that nobody needs to hear of.
+const SHORT_WAIT: Duration = Duration::from_secs(2);
 /// How long a source may take to be released once somebody asked to stop.
 const RELEASE_GRACE: Duration = Duration::from_secs(2);
 
@@ -171,7 +174,7 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> Ended {
         return Ended::with(Err(JobError::Interrupted));
     }
     let id = JobId::of(&seen.to.uri, &seen.to.database, &seen.to.collection);
-    let (_lock, journal) = match open(execution, &task, &id).await {
+    let (lock, journal) = match open(execution, &task, &id).await {
         Ok(opened) => opened,
         Err(error) => {
             execution.observer.event(&seen.address, &Event::Failed(error.to_string()));
@@ -194,6 +197,7 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> Ended {
         throttle: &task.pace.throttle,
         stop: execution.stop,
         census: task.census,
+        lock: &lock,
     };
     let job = Job::new(task.entry, mapping, source, journal, tools);
     let result = job.run(told).await;
@@ -209,7 +213,7 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> Ended {
 /// decided was decided before it, so the state is read again, and must be what the decision was made from: between the diff
 /// and somebody's `yes`, another run may have begun or finished the same job.
 async fn open(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<(Lock, Journal), JobError> {
-    let lock = execution.store.lock(id, execution.run)?;
+    let lock = lock(execution, task, id).await?;
     let now = execution.store.job(id)?.as_ref().map(Prior::of);
     if now != task.entry.seen.prior {
         let run = now.map_or_else(|| "another run".to_owned(), |prior| format!("run {}", prior.run));
@@ -217,6 +221,19 @@ async fn open(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<
     }
     drop_half_written(task).await?;
     Ok((lock, journal(execution, task, id)?))
+}
+
+/// Takes the lock. Where its owner is on another machine, it takes a while until it shows whether that one lives.
+async fn lock(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<Lock, JobError> {
+    let mut locking = pin!(execution.store.lock_in_time(id, execution.run));
+    if let Ok(locked) = tokio::time::timeout(SHORT_WAIT, locking.as_mut()).await {
+        return Ok(locked?);
+    }
+    execution.observer.event(&task.entry.seen.address, &Event::Phase("waiting for the lock"));
+    tokio::select! {
+        locked = locking => Ok(locked?),
+        () = execution.stop.cancelled() => Err(JobError::Interrupted),
+    }
 }
 
 /// Where a job starts over because nothing tells which rows arrived, drops what it made while its old journal still says that

@@ -23,11 +23,11 @@ impl Job<'_> {
         let to = &self.entry.seen.to;
         let target = &self.sides.target;
         self.fence().await?;
-        self.phase("flushing")?;
+        self.phase("flushing").await?;
         self.unless_stopped(target.flush(&to.database, &to.collection)).await?;
         let was_loaded = self.make_readable().await?;
         self.prune_other_partitions().await?;
-        self.phase("verifying")?;
+        self.phase("verifying").await?;
         let success = self.prove().await?;
         if success.mended > 0 {
             target.flush(&to.database, &to.collection).await?;
@@ -48,7 +48,7 @@ impl Job<'_> {
     async fn point_aliases(&self) -> Result<(), JobError> {
         let to = &self.entry.seen.to;
         for alias in &self.mapping.aliases {
-            self.phase("switching aliases")?;
+            self.phase("switching aliases").await?;
             self.sides.target.point_alias(&to.database, alias, &to.collection).await?;
         }
         Ok(())
@@ -96,7 +96,7 @@ impl Job<'_> {
     async fn make_readable(&self) -> Result<bool, JobError> {
         let to = &self.entry.seen.to;
         let target = &self.sides.target;
-        self.phase("indexing")?;
+        self.phase("indexing").await?;
         let live = target.describe(&to.database, &to.collection).await?;
         let was_loaded = live.as_ref().is_some_and(|live| live.load_state == LoadState::Loaded);
         let mut wanted = self.mapping.indexes.clone();
@@ -106,7 +106,7 @@ impl Job<'_> {
         let there = live.map(|live| live.indexes).unwrap_or_default();
         self.make_indexes(&wanted, &there).await?;
         if !was_loaded {
-            self.phase("loading the target")?;
+            self.phase("loading the target").await?;
             self.unless_stopped(target.load(&to.database, &to.collection)).await?;
         }
         Ok(was_loaded)
@@ -154,7 +154,7 @@ impl Job<'_> {
         if stays {
             return Ok(());
         }
-        self.phase("releasing")?;
+        self.phase("releasing").await?;
         target.release(&to.database, &to.collection, &[]).await?;
         if !self.converging() && self.entry.seen.target_load_needs_index {
             let temporary = self.indexes_for_reading();
@@ -216,7 +216,7 @@ impl Job<'_> {
     }
 
     /// Marks a split as one that will be written again.
-    pub(super) fn reopen(&self, split: usize) -> Result<(), JobError> {
-        self.record(&Record::Reopened { split })
+    pub(super) async fn reopen(&self, split: usize) -> Result<(), JobError> {
+        self.record(&Record::Reopened { split }).await
     }
 }

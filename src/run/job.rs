@@ -20,7 +20,7 @@ use crate::cluster::{Destination, FIRST_PAGE, Fitting, NewCollection, ReadSide, 
 use crate::collection::{CollectionSchema, LiveCollection, LoadState};
 use crate::diff::{Entry, MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, Work};
 use crate::mapping::{Mapping, Touched};
-use crate::state::{Job as State, Journal, Outcome, Quarantine, Record, Split};
+use crate::state::{Job as State, Journal, Lock, Outcome, Quarantine, Record, Split};
 
 /// How long what is in flight may take to end once somebody asked to stop.
 const GRACE: Duration = Duration::from_secs(4);
@@ -76,6 +76,7 @@ pub struct Job<'a> {
     /// Rows of one page of the target, learnt while reading.
     pub(super) target_page: Arc<Fitting>,
     journal: Mutex<Journal>,
+    lock: &'a Lock,
     /// Id of the collection that a plan that converges found.
     found: OnceLock<i64>,
     census: Mutex<Option<Census>>,
@@ -102,6 +103,8 @@ pub struct Tools<'a> {
     pub census: Option<Census>,
     /// Where rows go that do not fit.
     pub quarantine: Quarantine,
+    /// The lock of the target.
+    pub lock: &'a Lock,
 }
 
 impl<'a> Job<'a> {
@@ -129,6 +132,7 @@ impl<'a> Job<'a> {
             request: Fitting::new(REQUEST_BYTES),
             target_page: Arc::new(Fitting::new(FIRST_PAGE)),
             journal: Mutex::new(journal),
+            lock: tools.lock,
             found: OnceLock::new(),
             census: Mutex::new(tools.census),
             retried: Mutex::default(),
@@ -140,7 +144,7 @@ impl<'a> Job<'a> {
     /// Once somebody asks to stop, nothing new begins and what is in flight has [`GRACE`] to end. What has not ended by then is
     /// given up where it stands, which the state survives as it survives a power cut. A panic ends this job and no other one.
     pub async fn run(&self, mut told: UnboundedReceiver<Retry>) -> Result<Success, JobError> {
-        self.record(&Record::Attempt { pid: std::process::id(), at: jiff::Timestamp::now() })?;
+        self.record(&Record::Attempt { pid: std::process::id(), at: jiff::Timestamp::now() }).await?;
         let listening = async {
             while let Some(retry) = told.recv().await {
                 self.retried(&retry)?;
@@ -155,6 +159,7 @@ impl<'a> Job<'a> {
             ended = AssertUnwindSafe(self.steps()).catch_unwind() => ended.unwrap_or(Err(JobError::Bug)),
             failed = listening => failed,
             () = given_up => Err(JobError::Interrupted),
+            lost = self.lock.lost() => Err(lost.into()),
         };
         let (outcome, rows, error) = match &result {
             Ok(success) => (Outcome::Successful, success.rows, None),
@@ -166,7 +171,10 @@ impl<'a> Job<'a> {
             None => self.tell(&Event::Failed("interrupted".to_owned())),
             Some(error) => self.tell(&Event::Failed(error.clone())),
         }
-        let ended = self.record(&Record::Ended { outcome, rows, error, at: jiff::Timestamp::now() });
+        let ended = match self.lock.check() {
+            Ok(()) => self.record(&Record::Ended { outcome, rows, error, at: jiff::Timestamp::now() }).await,
+            Err(lost) => Err(lost.into()),
+        };
         let success = result?;
         ended?;
         Ok(success)
@@ -181,7 +189,7 @@ impl<'a> Job<'a> {
         self.split().await?;
         self.check_new_key().await?;
         if self.entry.work == Work::Refill && self.state(|job| !job.creating) {
-            self.phase("dropping")?;
+            self.phase("dropping").await?;
             self.sides.target.drop_collection(&self.entry.seen.to.database, &self.entry.seen.to.collection).await?;
         }
         if !self.converging() {
@@ -191,7 +199,7 @@ impl<'a> Job<'a> {
         self.make_partitions().await?;
         self.begun();
         self.prepare_target().await?;
-        self.phase("copying")?;
+        self.phase("copying").await?;
         self.copy().await?;
         self.finish().await
     }
@@ -209,16 +217,16 @@ impl<'a> Job<'a> {
         if made {
             return self.fence().await;
         }
-        self.phase("creating")?;
+        self.phase("creating").await?;
         if creating
             && let Some(live) = self.sides.target.describe(&to.database, &to.collection).await?
             && live.mark.get(MARK_RUN) == Some(&self.run)
         {
-            self.record(&Record::Created { id: live.id })?;
+            self.record(&Record::Created { id: live.id }).await?;
             return Ok(());
         }
         self.sides.target.create_database(&to.database).await?;
-        self.record(&Record::Creating)?;
+        self.record(&Record::Creating).await?;
         let mark = [(MARK_RUN, self.run.clone()), (MARK_PLAN, self.entry.seen.plan_hash.clone())];
         let new = NewCollection {
             name: to.collection.clone(),
@@ -251,7 +259,7 @@ impl<'a> Job<'a> {
             self.sides.target.drop_collection(&to.database, &to.collection).await?;
             return Err(JobError::MadeOtherwise(difference));
         }
-        self.record(&Record::Created { id: live.id })?;
+        self.record(&Record::Created { id: live.id }).await?;
         Ok(())
     }
 
@@ -278,14 +286,14 @@ impl<'a> Job<'a> {
         if state == LoadState::Loaded {
             return Ok(());
         }
-        self.phase("loading the source")?;
+        self.phase("loading the source").await?;
         if self.state(|job| job.release_source.is_none()) {
             let partitions = match state {
                 LoadState::Loading => live.map(|live| live.unloaded_partitions).unwrap_or_default(),
                 _ => Vec::new(),
             };
             if state == LoadState::NotLoaded || !partitions.is_empty() {
-                self.record(&Record::LoadingSource { partitions })?;
+                self.record(&Record::LoadingSource { partitions }).await?;
             }
         }
         self.unless_stopped(self.sides.source.load(&from.database, &from.collection)).await
@@ -300,7 +308,7 @@ impl<'a> Job<'a> {
         let census = match taken {
             Some(census) => census,
             None => {
-                self.phase("counting")?;
+                self.phase("counting").await?;
                 let (scan, groups) = (self.source_scan().await?, groups(self.mapping));
                 let fields = &self.mapping.columns.read;
                 self.unless_stopped(census(&*self.sides.source, &scan, &groups, fields, self.split_rows)).await?
@@ -318,7 +326,7 @@ impl<'a> Job<'a> {
             let message = format!("{} rows have a key that stands in another partition too", census.rows.crossing);
             return Err(JobError::Blocked(message));
         }
-        self.record(&Record::Splits { list: census.splits })
+        self.record(&Record::Splits { list: census.splits }).await
     }
 
     /// Where another field becomes the primary key: whether its values are unique, before anything is made. A target would
@@ -328,7 +336,7 @@ impl<'a> Job<'a> {
         if self.state(|job| job.target_id.is_some()) {
             return Ok(());
         }
-        self.phase("checking the new key")?;
+        self.phase("checking the new key").await?;
         let scan = self.source_scan().await?;
         let splits: Vec<Split> = self.state(|job| job.splits.iter().flatten().cloned().collect());
         let looking = unique::doubles(&*self.sides.source, &scan, &splits, &self.mapping.columns, key);
@@ -380,20 +388,23 @@ impl<'a> Job<'a> {
             there.mark.get(MARK_RUN) == Some(&self.run) && (id == 0 || there.id == id)
         };
         if same {
-            return Ok(());
+            // Last, because it is the one that time takes away.
+            return Ok(self.lock.check()?);
         }
         Err(JobError::Fenced(format!("`{to}` was made anew by somebody else while the run wrote to it")))
     }
 
-    /// Writes a record and waits for the disk.
-    pub(super) fn record(&self, record: &Record) -> Result<(), JobError> {
-        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        // A runtime of one thread, as tests have that stop its clock, has nowhere else for its tasks to go.
-        match tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| journal.append(record))?,
-            _ => journal.append(record)?,
-        }
-        Ok(())
+    /// Writes a record and waits until it lasts.
+    pub(super) async fn record(&self, record: &Record) -> Result<(), JobError> {
+        let pending = {
+            let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+            // A runtime of one thread, as tests have that stop its clock, has nowhere else for its tasks to go.
+            match tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+                Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| journal.push(record))?,
+                _ => journal.push(record)?,
+            }
+        };
+        Ok(pending.written().await?)
     }
 
     /// Looks at the job as the journal has it.
@@ -401,12 +412,12 @@ impl<'a> Job<'a> {
         look(self.journal.lock().unwrap_or_else(PoisonError::into_inner).job())
     }
 
-    pub(super) fn phase(&self, name: &'static str) -> Result<(), JobError> {
+    pub(super) async fn phase(&self, name: &'static str) -> Result<(), JobError> {
         if self.stop.is_cancelled() {
             return Err(JobError::Interrupted);
         }
         self.tell(&Event::Phase(name));
-        self.record(&Record::Phase { name: name.to_owned(), at: jiff::Timestamp::now() })
+        self.record(&Record::Phase { name: name.to_owned(), at: jiff::Timestamp::now() }).await
     }
 
     /// Waits for something that changes nothing when it is given up half way, unless somebody asks to stop.

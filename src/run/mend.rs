@@ -37,7 +37,7 @@ impl Job<'_> {
         for _ in 0..TRIES {
             let target = Side { scan: &Scan { moment: self.target_moment().await?, ..target.clone() }, ..target_side };
             let mut found = compare(source_side, target, split, self.mapping, columns).await?;
-            self.quarantine.keep(number, &found.quarantined)?;
+            self.quarantine.keep(number, &found.quarantined).await?;
             let mut gone: HashSet<Key> = HashSet::new();
             if columns.rewrite == Rewrite::Remove || !columns.keeps_key() {
                 gone.extend(found.to_replace.iter().cloned());
@@ -53,7 +53,7 @@ impl Job<'_> {
                 break;
             }
             self.fence().await?;
-            self.record(&Record::Started { split: number })?;
+            self.record(&Record::Started { split: number }).await?;
             let to = self.destination(split);
             if !gone.is_empty() {
                 let partitions = to.partition.iter().cloned().collect();

@@ -111,7 +111,7 @@ impl Job<'_> {
             }
             found.moved.ranges += moved;
             if !upserts || found.mended > 0 {
-                self.reopen(0)?;
+                self.reopen(0).await?;
                 if upserts && difference.extra > 0 && !self.converging() {
                     let target_name = self.entry.seen.to.to_string();
                     return Err(JobError::LeftBehind { target_name, rows: difference.extra });
@@ -123,7 +123,7 @@ impl Job<'_> {
                 });
             }
             for number in 0..self.state(|job| job.progress.len()) {
-                self.reopen(number)?;
+                self.reopen(number).await?;
                 self.copy_split(number, &source, None).await?;
             }
             found.mended = expected.rows.max(1);
@@ -280,9 +280,9 @@ impl Job<'_> {
             Progress::Done(tally) => tally.written,
             _ => 0,
         };
-        self.reopen(number)?;
+        self.reopen(number).await?;
         let (found, written) = self.put_right(number, &split, source, target).await?;
-        self.done(number, Tally::of(&found, before + written))?;
+        self.done(number, Tally::of(&found, before + written)).await?;
         Ok(found.diff)
     }
 

@@ -36,6 +36,9 @@ pub enum StateError {
     /// The lock names an owner on another machine, and nothing here can tell whether that one still lives.
     #[error("locked by {0}, which cannot be seen from this machine")]
     Unseen(Box<Owner>),
+    /// The store of the state said no, or nothing.
+    #[error("{0}")]
+    Remote(#[from] RemoteError),
     /// What somebody asked for does not fit to what is there.
     #[error("{what}")]
     Refused {
@@ -44,6 +47,57 @@ pub enum StateError {
         /// What to do about it.
         help: &'static str,
     },
+}
+
+/// Why state in a bucket cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{what}")]
+pub struct RemoteError {
+    /// What kind of reason it is.
+    pub kind: RemoteKind,
+    /// What happened.
+    pub(super) what: String,
+}
+
+/// Kinds of reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemoteKind {
+    /// The store did not answer, for longer than it was waited for.
+    Unreachable,
+    /// The lock could not be renewed in time, so another run may have it.
+    Lapsed,
+    /// Another run took over.
+    TakenOver,
+    /// No credentials, or none that the store takes.
+    Denied,
+    /// There is no such bucket.
+    NoBucket,
+    /// The store cannot keep two runs apart.
+    Unconditional,
+}
+
+impl RemoteKind {
+    fn help(self) -> &'static str {
+        match self {
+            Self::Unreachable => {
+                "see that the store can be reached, then run the same command again: it goes on where it stopped"
+            }
+            Self::Lapsed => "run the same command again once the store can be reached: it goes on where it stopped",
+            Self::TakenOver => "let that run finish: what it does not do, the same command does afterwards",
+            Self::Denied => {
+                "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and `AWS_SESSION_TOKEN` where there is one) to a key that may read, write, list and delete there"
+            }
+            Self::NoBucket => "make the bucket, or check its name, `AWS_REGION` and `AWS_ENDPOINT_URL_S3`",
+            Self::Unconditional => {
+                "choose a store that does conditional puts (`If-None-Match` and `If-Match`), or keep the state in a folder"
+            }
+        }
+    }
+
+    /// Whether the same command may be all that is needed.
+    pub fn is_temporary(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Lapsed)
+    }
 }
 
 impl StateError {
@@ -66,6 +120,7 @@ impl StateError {
             Self::Unseen(_) => {
                 "wait until it has ended, or ask it to stop with `vecferry cancel RUN`; once you know that it is gone for good, `vecferry unlock RUN` frees the lock, where RUN is that run"
             }
+            Self::Remote(error) => error.kind.help(),
             Self::Refused { help, .. } => help,
         }
     }

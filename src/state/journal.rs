@@ -11,6 +11,7 @@ use std::time::Duration;
 use fs_err::{File, OpenOptions};
 
 use super::StateError;
+use super::bucket::journal as bucket;
 use super::durable::{remove, sync_folder_of};
 use super::job::{CHAINED, Header, Job, Record};
 use super::replay::{Later, Replayed, line, replay};
@@ -26,15 +27,39 @@ const PAUSE: Duration = Duration::from_millis(30);
 /// A journal that is being written.
 #[derive(Debug)]
 pub struct Journal {
-    file: File,
+    sink: Sink,
     path: PathBuf,
     job: Job,
     /// Records so far, and the checksum of the last of them.
     end: Tail,
-    tail: TailFile,
     /// Set by the first error. What reached the disk is unknown from then on, and a record behind half a record would make
     /// the whole journal unreadable; the next process cuts the half off.
     broken: bool,
+}
+
+/// Where records go.
+#[derive(Debug)]
+enum Sink {
+    /// Into a file, with its tail beside it.
+    File { file: File, tail: TailFile },
+    /// Into a bucket.
+    Bucket(bucket::Writer),
+}
+
+/// A record that is on its way. It counts once this was waited for.
+#[derive(Debug)]
+#[must_use = "a record counts once it is written"]
+pub struct Pending(Option<bucket::Written>);
+
+impl Pending {
+    /// Waits until the record survives this machine.
+    pub async fn written(self) -> Result<(), StateError> {
+        let Some(written) = self.0 else { return Ok(()) };
+        let gone = || std::io::Error::other("the journal could not be written to before, and is left alone");
+        written.await.map_err(|_| gone())??;
+        crash_point::reached("record");
+        Ok(())
+    }
 }
 
 impl Journal {
@@ -47,7 +72,12 @@ impl Journal {
         crash_point::reached("journal begun");
         let end = Tail { records: 1, sum };
         let tail = if header.format >= CHAINED { TailFile::write(path, end) } else { TailFile::none() };
-        Ok(Self { file, path: path.to_owned(), job: Job::new(header), end, tail, broken: false })
+        Ok(Self { sink: Sink::File { file, tail }, path: path.to_owned(), job: Job::new(header), end, broken: false })
+    }
+
+    /// A journal in a bucket, which stands at that.
+    pub(super) fn in_bucket(writer: bucket::Writer, path: PathBuf, job: Job, end: Tail) -> Self {
+        Self { sink: Sink::Bucket(writer), path, job, end, broken: false }
     }
 
     /// Goes on with a journal, after cutting off a torn last line.
@@ -61,17 +91,30 @@ impl Journal {
         file.seek(SeekFrom::End(0))?;
         file.sync_all()?;
         let tail = if job.header.format >= CHAINED { TailFile::write(path, end) } else { TailFile::none() };
-        Ok(Self { file, path: path.to_owned(), job, end, tail, broken: false })
+        Ok(Self { sink: Sink::File { file, tail }, path: path.to_owned(), job, end, broken: false })
     }
 
-    /// Appends a record. When this returns, the record survives a power cut. After an error the journal must not be used
-    /// again: what a failed sync left on the disk is unknown.
+    /// Appends a record and waits for it, where there is no runtime.
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn append(&mut self, record: &Record) -> Result<(), StateError> {
+        let Pending(written) = self.push(record)?;
+        written.map_or(Ok(()), |written| Ok(written.blocking_recv().map_err(std::io::Error::other)??))
+    }
+
+    /// Appends a record. In a file, it survives a power cut when this returns; in a bucket, once what is returned was waited
+    /// for, and several that are on their way go together. After an error the journal must not be used again: what a failed
+    /// sync left on the disk is unknown.
+    pub fn push(&mut self, record: &Record) -> Result<Pending, StateError> {
         self.note(record)?;
-        self.file.sync_data().inspect_err(|_| self.broken = true)?;
-        crash_point::reached("record");
-        self.tail.move_to(self.end);
-        Ok(())
+        match &mut self.sink {
+            Sink::File { file, tail } => {
+                file.sync_data().inspect_err(|_| self.broken = true)?;
+                crash_point::reached("record");
+                tail.move_to(self.end);
+                Ok(Pending(None))
+            }
+            Sink::Bucket(writer) => Ok(Pending(Some(writer.send()))),
+        }
     }
 
     /// Appends a record that nothing depends on, without waiting for the disk.
@@ -82,7 +125,10 @@ impl Journal {
         }
         let (text, sum) = line(record, self.job.header.format, self.end.sum)?;
         self.job.apply(record).map_err(|what| StateError::damaged(&self.path, self.end.records + 1, &what))?;
-        self.file.write_all(text.as_bytes()).inspect_err(|_| self.broken = true)?;
+        match &mut self.sink {
+            Sink::File { file, .. } => file.write_all(text.as_bytes()).inspect_err(|_| self.broken = true)?,
+            Sink::Bucket(writer) => writer.note(&text),
+        }
         self.end = Tail { records: self.end.records + 1, sum };
         Ok(())
     }
@@ -174,6 +220,10 @@ fn once(path: &Path, later: Later) -> Result<Replayed, StateError> {
 mod tests {
     use super::*;
 
+    fn file(file: File) -> Sink {
+        Sink::File { file, tail: TailFile::none() }
+    }
+
     #[test]
     fn nothing_is_written_behind_a_record_that_failed() {
         let folder = tempfile::tempdir().unwrap();
@@ -182,9 +232,9 @@ mod tests {
         journal.append(&Record::Creating).unwrap();
         let bytes = fs_err::read(&path).unwrap();
         // A handle that cannot be written to stands for a full disk.
-        journal.file = File::open(&path).unwrap();
+        journal.sink = file(File::open(&path).unwrap());
         journal.append(&Record::Creating).unwrap_err();
-        journal.file = OpenOptions::new().append(true).open(&path).unwrap();
+        journal.sink = file(OpenOptions::new().append(true).open(&path).unwrap());
         journal.append(&Record::Creating).unwrap_err();
         assert_eq!(fs_err::read(&path).unwrap(), bytes);
         assert_eq!(read(&path).unwrap().unwrap().attempts, 0);
@@ -195,7 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("j.journal");
         let mut journal = Journal::create(&path, Header::unknown()).unwrap();
-        journal.file = File::open(&path).unwrap();
+        journal.sink = file(File::open(&path).unwrap());
         journal.append(&Record::Creating).unwrap_err();
         assert_eq!(Tail::of(&path).unwrap().records, 1);
     }

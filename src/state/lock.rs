@@ -10,6 +10,7 @@ use std::path::Path;
 use fs_err::{File, OpenOptions};
 
 use super::StateError;
+use super::bucket::lease::Lease;
 use super::owner::{Owner, Verdict};
 
 /// How often a lock is tried before it counts as held.
@@ -42,11 +43,39 @@ impl Holder {
 
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
-pub struct Lock {
-    file: File,
+pub enum Lock {
+    /// Of the operating system. It cannot be lost.
+    #[expect(dead_code, reason = "it is held, and there is nothing to ask it")]
+    File(FileLock),
+    /// In a bucket, for as long as it is renewed.
+    Lease(Lease),
 }
 
 impl Lock {
+    /// Whether the lock is still held. Cheap enough to be asked before each request that writes.
+    pub fn check(&self) -> Result<(), StateError> {
+        match self {
+            Self::File(_) => Ok(()),
+            Self::Lease(lease) => lease.check(),
+        }
+    }
+
+    /// Waits until the lock is lost, and says why.
+    pub async fn lost(&self) -> StateError {
+        match self {
+            Self::File(_) => std::future::pending().await,
+            Self::Lease(lease) => lease.lost().await,
+        }
+    }
+}
+
+/// A lock on a file.
+#[derive(Debug)]
+pub struct FileLock {
+    file: File,
+}
+
+impl FileLock {
     /// Takes the lock, or says who has it.
     pub fn take(path: &Path, run: &str) -> Result<Self, StateError> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
@@ -98,7 +127,7 @@ impl Lock {
     }
 }
 
-impl Drop for Lock {
+impl Drop for FileLock {
     fn drop(&mut self) {
         // Where that fails, the next one finds that its owner is gone.
         let _emptied = self.file.set_len(0);
@@ -142,15 +171,15 @@ mod tests {
     fn a_lock_is_had_once_and_freed_with_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("l.lock");
-        assert_eq!(Lock::holder(&path), Holder::Nobody);
-        let lock = Lock::take(&path, "r1").unwrap();
-        assert!(matches!(Lock::holder(&path), Holder::Alive(owner) if owner.run == "r1"));
-        let Err(StateError::Locked(owner)) = Lock::take(&path, "r2") else { panic!("taken twice") };
+        assert_eq!(FileLock::holder(&path), Holder::Nobody);
+        let lock = FileLock::take(&path, "r1").unwrap();
+        assert!(matches!(FileLock::holder(&path), Holder::Alive(owner) if owner.run == "r1"));
+        let Err(StateError::Locked(owner)) = FileLock::take(&path, "r2") else { panic!("taken twice") };
         assert_eq!((owner.run.as_str(), owner.pid), ("r1", std::process::id()));
         drop(lock);
         assert_eq!(fs_err::read_to_string(&path).unwrap(), "", "an owner that ended in order left its name");
-        assert_eq!(Lock::holder(&path), Holder::Nobody);
-        Lock::take(&path, "r2").unwrap();
+        assert_eq!(FileLock::holder(&path), Holder::Nobody);
+        FileLock::take(&path, "r2").unwrap();
     }
 
     #[test]
@@ -159,15 +188,15 @@ mod tests {
         let path = folder.path().join("l.lock");
         let far = Owner { host: "far".into(), machine: "m2".into(), boot: "b2".into(), ..Owner::this("r1") };
         fs_err::write(&path, serde_json::to_string(&far).unwrap()).unwrap();
-        assert_eq!(Lock::holder(&path), Holder::Unseen(Box::new(far.clone())));
-        let Err(StateError::Unseen(owner)) = Lock::take(&path, "r2") else { panic!("taken from one who may live") };
+        assert_eq!(FileLock::holder(&path), Holder::Unseen(Box::new(far.clone())));
+        let Err(StateError::Unseen(owner)) = FileLock::take(&path, "r2") else { panic!("taken from one who may live") };
         assert_eq!(*owner, far);
         // Somebody agreed to free it from an owner that it no longer has.
         let other = Owner { run: "r0".into(), ..far.clone() };
-        assert!(matches!(Lock::clear(&path, &other), Err(StateError::Locked(owner)) if *owner == far));
-        Lock::clear(&path, &far).unwrap();
-        let lock = Lock::take(&path, "r2").unwrap();
-        assert!(matches!(Lock::clear(&path, &far), Err(StateError::Locked(owner)) if owner.run == "r2"));
+        assert!(matches!(FileLock::clear(&path, &other), Err(StateError::Locked(owner)) if *owner == far));
+        FileLock::clear(&path, &far).unwrap();
+        let lock = FileLock::take(&path, "r2").unwrap();
+        assert!(matches!(FileLock::clear(&path, &far), Err(StateError::Locked(owner)) if owner.run == "r2"));
         drop(lock);
     }
 
@@ -178,9 +207,9 @@ mod tests {
         // Process 0 is nobody's, so an owner that names it is one that died.
         let killed = Owner { pid: 0, started: 1, ..Owner::this("r1") };
         fs_err::write(&path, serde_json::to_string(&killed).unwrap()).unwrap();
-        assert_eq!(Lock::holder(&path), Holder::Nobody);
-        let lock = Lock::take(&path, "r2").unwrap();
-        assert!(matches!(Lock::holder(&path), Holder::Alive(owner) if owner.run == "r2"));
+        assert_eq!(FileLock::holder(&path), Holder::Nobody);
+        let lock = FileLock::take(&path, "r2").unwrap();
+        assert!(matches!(FileLock::holder(&path), Holder::Alive(owner) if owner.run == "r2"));
         drop(lock);
     }
 }

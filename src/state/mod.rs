@@ -1,4 +1,5 @@
-//! What survives the process: a journal for each target collection and a lock beside it.
+//! What survives the process: a journal for each target collection and a lock beside it. All of it lies in a folder, or in a
+//! bucket of an object store (`bucket`).
 //!
 //! # Files
 //!
@@ -19,6 +20,7 @@
 //! forgets a record would let a run insert rows a second time. The operating system drops a lock when its owner dies, however
 //! it dies.
 
+mod bucket;
 mod durable;
 mod error;
 mod job;
@@ -34,7 +36,7 @@ mod tail;
 mod tests;
 mod transfer;
 
-pub use error::StateError;
+pub use error::{RemoteKind, StateError};
 pub use job::{FORMAT, Header, Job, Outcome, Progress, Record, Split, Tally};
 pub use journal::Journal;
 pub use lock::{Holder, Lock};

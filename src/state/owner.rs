@@ -107,7 +107,7 @@ impl fmt::Display for Owner {
 }
 
 /// When a process started, if there is one with that number. The name of its program, in brackets, may hold anything.
-fn started(pid: u32) -> Option<u64> {
+pub(super) fn started(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, behind_name) = stat.rsplit_once(')')?;
     behind_name.split_whitespace().nth(19)?.parse().ok()

@@ -5,10 +5,13 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+use tokio::sync::OnceCell;
 
 use super::StateError;
+use super::bucket::Bucket;
 use super::durable::{make_folder, remove, sync_folder};
 use crate::collection::Key;
 use crate::crash_point;
@@ -41,11 +44,34 @@ fn plain_key<S: Serializer>(key: &Key, serializer: S) -> Result<S::Ok, S::Error>
 #[derive(Debug, Clone)]
 pub struct Quarantine {
     folder: PathBuf,
+    bucket: Option<Afar>,
+}
+
+/// The same in a bucket.
+#[derive(Debug, Clone)]
+struct Afar {
+    bucket: Bucket,
+    folder: String,
+    /// What an earlier attempt left there, so that splits without such rows cost no request each.
+    left: Arc<OnceCell<Vec<String>>>,
 }
 
 impl Quarantine {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, bucket: None }
+    }
+
+    pub(super) fn in_bucket(bucket: Bucket, id: &str, run: &str) -> Self {
+        let folder = format!("quarantine/{id}/{run}");
+        let shown = PathBuf::from(bucket.shown(&folder));
+        Self { folder: shown, bucket: Some(Afar { bucket, folder, left: Arc::default() }) }
+    }
+
+    /// Whether it has any rows.
+    pub fn is_there(&self) -> Result<bool, StateError> {
+        let Some(Afar { bucket, folder, .. }) = self.bucket.clone() else { return Ok(self.folder.is_dir()) };
+        let this = bucket.clone();
+        bucket.wait(async move { Ok(!this.names(&folder).await?.is_empty()) })
     }
 
     /// Where its files are: `split-00012.ndjson` and so on, one JSON object a line.
@@ -54,17 +80,18 @@ impl Quarantine {
     }
 
     /// Keeps the rows of a split in place of those that an earlier attempt at it kept.
-    pub fn keep(&self, split: usize, rows: &[QuarantinedRow]) -> Result<(), StateError> {
-        let path = self.folder.join(format!("split-{split:05}.ndjson"));
+    pub async fn keep(&self, split: usize, rows: &[QuarantinedRow]) -> Result<(), StateError> {
+        let name = format!("split-{split:05}.ndjson");
+        if let Some(afar) = &self.bucket {
+            return afar.keep(name, rows).await;
+        }
+        let path = self.folder.join(name);
         if rows.is_empty() {
             return Ok(remove(&path)?);
         }
         make_folder(&self.folder)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        for row in rows {
-            serde_json::to_writer(&mut file, row).map_err(std::io::Error::from)?;
-            file.write_all(b"\n")?;
-        }
+        file.write_all(&text(rows)?)?;
         file.as_file().sync_all()?;
         file.persist(&path).map_err(|error| error.error)?;
         sync_folder(&self.folder)?;
@@ -73,14 +100,43 @@ impl Quarantine {
     }
 }
 
+impl Afar {
+    async fn keep(&self, name: String, rows: &[QuarantinedRow]) -> Result<(), StateError> {
+        let (bucket, folder) = (self.bucket.clone(), self.folder.clone());
+        if rows.is_empty() {
+            let (this, at) = (bucket.clone(), folder.clone());
+            let left = self.left.get_or_try_init(|| bucket.run(async move { this.names(&at).await })).await?;
+            if left.contains(&name) {
+                let this = bucket.clone();
+                bucket.run(async move { this.remove(&format!("{folder}/{name}")).await }).await?;
+            }
+            return Ok(());
+        }
+        let (this, text) = (bucket.clone(), text(rows)?);
+        bucket.run(async move { this.write(&format!("{folder}/{name}"), text).await }).await?;
+        crash_point::reached("quarantine");
+        Ok(())
+    }
+}
+
+/// One JSON object a line.
+fn text(rows: &[QuarantinedRow]) -> Result<Vec<u8>, StateError> {
+    let mut text = Vec::new();
+    for row in rows {
+        serde_json::to_writer(&mut text, row).map_err(std::io::Error::from)?;
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use fs_err as fs;
 
     use super::*;
 
-    #[test]
-    fn a_split_tried_again_replaces_what_it_kept() {
+    #[tokio::test]
+    async fn a_split_tried_again_replaces_what_it_kept() {
         let folder = tempfile::tempdir().unwrap();
         let quarantine = Quarantine::new(folder.path().join("q"));
         let row = |key| QuarantinedRow {
@@ -90,12 +146,12 @@ mod tests {
             partition: None,
             row: serde_json::json!({"id": key}),
         };
-        quarantine.keep(3, &[row(1), row(2)]).unwrap();
-        quarantine.keep(3, &[row(2)]).unwrap();
+        quarantine.keep(3, &[row(1), row(2)]).await.unwrap();
+        quarantine.keep(3, &[row(2)]).await.unwrap();
         let text = fs::read_to_string(quarantine.folder().join("split-00003.ndjson")).unwrap();
         assert_eq!(text, "{\"key\":2,\"field\":\"year\",\"reason\":\"`x` is no INT64\",\"row\":{\"id\":2}}\n");
-        quarantine.keep(3, &[]).unwrap();
-        quarantine.keep(4, &[]).unwrap();
+        quarantine.keep(3, &[]).await.unwrap();
+        quarantine.keep(4, &[]).await.unwrap();
         assert_eq!(fs::read_dir(quarantine.folder()).unwrap().count(), 0);
     }
 }

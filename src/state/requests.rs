@@ -5,60 +5,113 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::StateError;
+use super::bucket::Bucket;
 use super::durable::make_folder;
 use super::owner::Owner;
 
-/// The requests in a state's folder.
+/// How often a run looks whether it was asked to stop.
+const LOOK: Duration = Duration::from_millis(500);
+/// The same where each look is a request that somebody pays for.
+const LOOK_AFAR: Duration = Duration::from_secs(3);
+
+/// The requests in a state.
 #[derive(Debug, Clone)]
 pub struct Requests {
-    folder: PathBuf,
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Folder(PathBuf),
+    Bucket(Bucket),
 }
 
 impl Requests {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { place: Place::Folder(folder) }
+    }
+
+    pub(super) fn in_bucket(bucket: Bucket) -> Self {
+        Self { place: Place::Bucket(bucket) }
+    }
+
+    /// How often a run looks.
+    pub fn look_every(&self) -> Duration {
+        match self.place {
+            Place::Folder(_) => LOOK,
+            Place::Bucket(_) => LOOK_AFAR,
+        }
     }
 
     /// The file of a run. Names of runs come from files too, and must not lead out of the folder.
-    fn path(&self, run: &str) -> PathBuf {
+    fn file(run: &str) -> String {
         let plain =
             |character: char| if character.is_ascii_alphanumeric() || character == '-' { character } else { '_' };
         let name: String = run.chars().take(100).map(plain).collect();
-        self.folder.join(format!("{name}.request"))
+        format!("{name}.request")
     }
 
     /// Asks a run to stop.
     pub fn ask(&self, run: &str) -> Result<(), StateError> {
-        make_folder(&self.folder)?;
         let by = Owner::this(run);
         let said = serde_json::json!({"run": run, "by": by.host, "at": by.since});
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        writeln!(file, "{said}")?;
-        file.persist(self.path(run)).map_err(|error| error.error)?;
-        Ok(())
+        match &self.place {
+            Place::Folder(folder) => {
+                make_folder(folder)?;
+                let mut file = tempfile::NamedTempFile::new_in(folder)?;
+                writeln!(file, "{said}")?;
+                file.persist(folder.join(Self::file(run))).map_err(|error| error.error)?;
+                Ok(())
+            }
+            Place::Bucket(bucket) => {
+                let (this, name) = (bucket.clone(), object(run));
+                bucket.wait(async move { Ok(this.write(&name, format!("{said}\n")).await?) })
+            }
+        }
     }
 
     /// Whether a run was asked to stop, and from which machine. Whether such a file can be read matters to nobody.
     pub fn asked(&self, run: &str) -> Option<String> {
-        let text = self.text(&self.path(run))?;
+        let text = match &self.place {
+            Place::Folder(folder) => text(&folder.join(Self::file(run)))?,
+            Place::Bucket(bucket) => {
+                let (this, name) = (bucket.clone(), object(run));
+                let found = bucket.wait(async move { this.get(&name).await }).ok()??;
+                String::from_utf8_lossy(&found.bytes).into_owned()
+            }
+        };
         let said: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         Some(said.get("by").and_then(|by| by.as_str()).unwrap_or("a machine that did not say its name").to_owned())
     }
 
-    fn text(&self, path: &Path) -> Option<String> {
-        // Where a folder is shared, its listing notices a new file sooner than a name that was asked for in vain before.
-        let name = path.file_name()?;
-        let listed = std::fs::read_dir(&self.folder).ok()?;
-        let there = listed.flatten().any(|entry| entry.file_name() == name);
-        there.then(|| std::fs::read_to_string(path).unwrap_or_default())
-    }
-
     /// Takes a request back, once its run has ended.
     pub fn forget(&self, run: &str) {
-        let _there_may_be_none = std::fs::remove_file(self.path(run));
+        match &self.place {
+            Place::Folder(folder) => {
+                let _there_may_be_none = std::fs::remove_file(folder.join(Self::file(run)));
+            }
+            Place::Bucket(bucket) => {
+                let (this, name) = (bucket.clone(), object(run));
+                // One that stays stops nobody else.
+                let _left_behind = bucket.wait(async move { this.remove(&name).await });
+            }
+        }
     }
+}
+
+fn object(run: &str) -> String {
+    format!("requests/{}", Requests::file(run))
+}
+
+fn text(path: &Path) -> Option<String> {
+    // Where a folder is shared, its listing notices a new file sooner than a name that was asked for in vain before.
+    let (folder, name) = (path.parent()?, path.file_name()?);
+    let listed = std::fs::read_dir(folder).ok()?;
+    let there = listed.flatten().any(|entry| entry.file_name() == name);
+    there.then(|| std::fs::read_to_string(path).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use super::durable::sync_folder_of;
 use super::job::{CHAINED, Progress, Record};
 use super::replay::{Later, Replayed, line, replay};
 use super::store::{JobId, Store};
-use super::tail::{Tail, TailFile};
-use super::{Job, Lock, StateError, journal};
+use super::tail::Tail;
+use super::{Job, Lock, StateError};
 
 /// What kind of document it is.
 const KIND: &str = "vecferry-state";
@@ -152,7 +152,7 @@ impl Store {
             if only.is_some_and(|only| *only != known.id) {
                 continue;
             }
-            match exported(&known.id, &known.journal) {
+            match self.exported(&known.id) {
                 Ok(job) => jobs.push(job),
                 Err(error) => left_out.push((known.id, error)),
             }
@@ -170,56 +170,55 @@ impl Store {
         let mut known = Vec::new();
         for one in &checked {
             locks.push(self.lock(&one.id, "state-import")?);
-            let path = self.journal_path(&one.id);
-            let here = fs_err::read(&path).ok();
-            let same = here.as_ref().is_some_and(|here| here.starts_with(one.text.as_bytes()))
+            let here = self.text(&one.id);
+            let same = matches!(&here, Ok(Some((here, _))) if here.starts_with(one.text.as_bytes()))
                 && matches!(self.job(&one.id), Ok(Some(_)));
-            if here.is_some() && !same && !force {
+            if let Err(error @ StateError::Remote(_)) = here {
+                return Err(error);
+            }
+            if !matches!(here, Ok(None)) && !same && !force {
                 return Err(StateError::Refused {
                     what: format!("job {} is here too, and its records differ from those of the export", one.id),
                     help: "compare the two (`vecferry state show ID`), then replace the one here with `--force`; it is kept beside the new one",
                 });
             }
-            known.push((path, same));
+            known.push(same);
         }
         let mut done = Vec::new();
-        for (one, (path, same)) in checked.into_iter().zip(known) {
+        for (one, same) in checked.into_iter().zip(known) {
             let imported = match same {
                 true => Imported::Known,
-                false => bring_back(&one, &path)?.map_or(Imported::New, Imported::Replaced),
+                false => self.bring_back(&one)?.map_or(Imported::New, Imported::Replaced),
             };
             done.push((one.id, imported));
         }
         Ok(done)
     }
-}
 
-fn exported(id: &JobId, path: &Path) -> Result<Exported, StateError> {
-    let tail = Tail::of(path);
-    let bytes = fs_err::read(path)?;
-    let Replayed { length, end, .. } = replay(bytes.as_slice(), path, tail, Later::Refuse)?;
-    let whole = usize::try_from(length).ok().and_then(|length| bytes.get(..length)).unwrap_or_default();
-    let journal = String::from_utf8(whole.to_vec())
-        .map_err(|_| StateError::damaged(path, end.records, "the journal is not UTF-8"))?;
-    Ok(Exported { id: id.to_string(), records: end.records, sha256: sha256(&journal), journal })
-}
+    fn exported(&self, id: &JobId) -> Result<Exported, StateError> {
+        let path = self.journal_path(id);
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let (bytes, tail) = self.text(id)?.ok_or_else(missing)?;
+        let Replayed { length, end, .. } = replay(bytes.as_slice(), &path, tail, Later::Refuse)?;
+        let whole = usize::try_from(length).ok().and_then(|length| bytes.get(..length)).unwrap_or_default();
+        let journal = String::from_utf8(whole.to_vec())
+            .map_err(|_| StateError::damaged(&path, end.records, "the journal is not UTF-8"))?;
+        Ok(Exported { id: id.to_string(), records: end.records, sha256: sha256(&journal), journal })
+    }
 
-/// Writes a journal with the record that says what is not known of it, in one step, and says where the one is now that was
-/// there.
-fn bring_back(one: &Checked, path: &Path) -> Result<Option<PathBuf>, StateError> {
-    let (mut text, mut end) = (one.text.clone(), one.end);
-    let format = one.job.header.format;
-    if !one.job.is_successful() && one.job.progress.contains(&Progress::Pending) {
-        let restored = Record::Restored { at: jiff::Timestamp::now() };
-        let (line, sum) = line(&restored, format, end.sum)?;
-        text.push_str(&line);
-        end = Tail { records: end.records + 1, sum };
+    /// Writes a journal with the record that says what is not known of it, in one step, and says where the one is now that
+    /// was there.
+    fn bring_back(&self, one: &Checked) -> Result<Option<PathBuf>, StateError> {
+        let (mut text, mut end) = (one.text.clone(), one.end);
+        let format = one.job.header.format;
+        if !one.job.is_successful() && one.job.progress.contains(&Progress::Pending) {
+            let restored = Record::Restored { at: jiff::Timestamp::now() };
+            let (line, sum) = line(&restored, format, end.sum)?;
+            text.push_str(&line);
+            end = Tail { records: end.records + 1, sum };
+        }
+        self.place(&one.id, text, (format >= CHAINED).then_some(end))
     }
-    let (_, old) = journal::place(path, text.as_bytes())?;
-    if format >= CHAINED {
-        TailFile::write(path, end);
-    }
-    Ok(old)
 }
 
 fn sha256(text: &str) -> String {
