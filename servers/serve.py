@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run one real server in a folder of its own, for as long as whoever started this holds our standard input open.
 
-    .servers/venv/bin/python servers/serve.py milvus|lite [NAME=JSON...]
+    .servers/venv/bin/python servers/serve.py milvus|lite|s3 [NAME=JSON...]
 
 The settings are for Milvus, by the names that the wheel's configuration gives them: `authorization_enabled=true`.
 
@@ -16,7 +16,7 @@ Standard input takes one command a line: `kill` (SIGKILL), `restart` (orderly en
 the same data on the same ports), `stop`.
 
 "Ready" is not an open port but an answer: GetVersion and a listing of collections over gRPC, and for Milvus also its own
-health page, which waits for every component inside.
+health page, which waits for every component inside. The object store has to give out a place to write to.
 """
 
 import base64
@@ -30,6 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,67 @@ class Lite:
         return answers(self.port)
 
 
-KINDS = {"milvus": Milvus, "lite": Lite}
+class S3:
+    """SeaweedFS 4.48, a real object store that speaks S3 and keeps the conditions of a put. One bucket, and two keys: one that
+    may do everything, and one that may do nothing.
+    """
+
+    scheme = "http"
+    # By the index into the block of ports.
+    S3, MASTER, FILER, VOLUME = 0, 2, 4, 6
+    BUCKET = "vecferry-tests"
+
+    def __init__(self, folder: Path, ports: Ports, settings: dict[str, Any]) -> None:
+        self.folder, self.ports, self.port = folder, ports, ports[self.S3]
+        self.log = folder / "server.log"
+        if settings:
+            raise StartFailed(f"the object store has no settings: {settings}")
+
+    def prepare(self) -> None:
+        """Write who may do what. The keys are no secret: nothing but loopback reaches the server."""
+        def identity(name: str, actions: list[str]) -> dict[str, Any]:
+            return {"name": name, "actions": actions, "credentials": [{"accessKey": name, "secretKey": f"{name}-of-loopback"}]}
+
+        everything = ["Admin", "Read", "Write", "List"]
+        allowed = {"identities": [identity("tests", everything), identity("nobody", [])]}
+        (self.folder / "s3.json").write_text(json.dumps(allowed))
+
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        # Alone, it need not find out who leads, and what it knew of that only keeps it waiting after a kill.
+        shutil.rmtree(self.folder / f"m{self.ports[self.MASTER]}", ignore_errors=True)
+        command = [
+            str(Path(sys.executable).parent / "weed"), "server", f"-dir={self.folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+            "-filer", "-s3", f"-s3.config={self.folder}/s3.json", "-s3.iam=false", "-s3.autoCreateBucket=false",
+            "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=64", "-volume.max=20",
+            "-master.telemetry=false", "-master.electionTimeout=1s",
+        ]
+        for name, index in (("s3", self.S3), ("master", self.MASTER), ("filer", self.FILER), ("volume", self.VOLUME)):
+            command += [f"-{name}.port={self.ports[index]}", f"-{name}.port.grpc={self.ports[index + 1]}"]
+        return command, {}
+
+    def is_ready(self) -> bool:
+        try:
+            place = f"http://127.0.0.1:{self.ports[self.MASTER]}/dir/assign?collection={self.BUCKET}"
+            with urllib.request.urlopen(place, timeout=5) as page:
+                if b"fid" not in page.read():
+                    return False
+            self.make_bucket()
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as page:
+                return page.status == 200
+        except OSError:
+            return False
+
+    def make_bucket(self) -> None:
+        """A bucket is a folder of the server's own file system. After a restart it is there already."""
+        bucket = f"http://127.0.0.1:{self.ports[self.FILER]}/buckets/{self.BUCKET}/"
+        try:
+            urllib.request.urlopen(urllib.request.Request(bucket, method="POST"), timeout=5).close()
+        except urllib.error.HTTPError as problem:
+            if problem.code != 409:
+                raise
+
+
+KINDS = {"milvus": Milvus, "lite": Lite, "s3": S3}
 
 
 class Supervisor:

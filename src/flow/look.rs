@@ -254,6 +254,8 @@ async fn one(
     let id = JobId::of(&to.uri, &to.database, &to.collection);
     let (prior, state_error) = match store.job(&id) {
         Ok(job) => (job.as_ref().map(Prior::of), None),
+        // What cannot be reached is no state of one collection.
+        Err(error @ StateError::Remote(_)) => return Err(error.into()),
         Err(error) => {
             let conflict = !matches!(error, StateError::Io(_));
             (None, Some(StateTrouble { error: error.to_string(), help: error.help_for(&id), conflict }))

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod change_request;
+mod bucket;
 mod crash_points;
 mod documentation;
 mod drift;
@@ -27,6 +28,7 @@ mod new_keys;
 mod proxy;
 mod random_mappings;
 mod refusals;
+mod remote_state;
 mod runs;
 mod rust_source;
 mod saved;

@@ -1,4 +1,4 @@
-//! Real servers for tests: Milvus 2.3.5 and milvus-lite 3.2.2, each in a folder and on ports of its own.
+//! Real servers for tests: Milvus 2.3.5, milvus-lite 3.2.2 and the object store SeaweedFS 4.48, each in a folder and on ports of its own.
 //!
 //! `servers/serve.py` runs one server for as long as we hold its standard input open. So a server ends with its handle, and
 //! also with this process, however this process ends: the shared ones below are never dropped, and a test binary that is
@@ -16,6 +16,22 @@ pub struct Milvus;
 
 /// milvus-lite 3.2.2, which speaks the protocol of today's Milvus. A start takes two seconds.
 pub struct Lite;
+
+/// SeaweedFS 4.48, an object store that speaks S3. A start takes three seconds, and one holds 120 MB of memory.
+pub struct S3;
+
+impl S3 {
+    /// A server for one test, which may do with it what it likes.
+    pub fn start() -> Server {
+        Server::start("s3", &[])
+    }
+}
+
+/// The object store that tests share. A test uses a prefix of its own in it, and never kills it.
+pub fn s3() -> &'static Server {
+    static SERVER: LazyLock<Server> = LazyLock::new(S3::start);
+    &SERVER
+}
 
 impl Milvus {
     /// A server for one test, which may do with it what it likes.

@@ -25,6 +25,8 @@ use super::{Bucket, Found, Put, somebody, unique};
 const RENEWALS: u32 = 6;
 /// The longest that a lease is believed to be, whatever a lock says.
 const LONGEST: Duration = Duration::from_secs(3600);
+/// Seconds after which people are told that an owner is gone, at least.
+const LONG_SILENCE: i64 = 60;
 /// How long a run that ended waits for its lock to be freed. Where that fails, the lease runs out.
 const RELEASE: Duration = Duration::from_secs(5);
 
@@ -89,7 +91,7 @@ impl Note {
     fn looks_dead(&self) -> bool {
         let Ok(renewed) = self.renewed.parse::<jiff::Timestamp>() else { return false };
         let silent = jiff::Timestamp::now().as_second().saturating_sub(renewed.as_second());
-        silent > i64::try_from(self.lease_seconds.saturating_mul(2)).unwrap_or(i64::MAX)
+        silent > i64::try_from(self.lease_seconds.saturating_mul(2)).unwrap_or(i64::MAX).max(LONG_SILENCE)
     }
 }
 

@@ -17,6 +17,8 @@
 mod connect;
 pub(super) mod journal;
 pub(super) mod lease;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
