@@ -34,6 +34,8 @@ impl Prefix {
     /// One in the store at that address, which may be that of a proxy. Looked at by `direct`.
     pub fn new(topic: &str, endpoint: &str, direct: &str) -> Prefix {
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        // The client asks for one, whether or not the address has TLS. Another test may have been first.
+        let _installed_before = rustls::crypto::ring::default_provider().install_default();
         let store = AmazonS3Builder::new()
             .with_bucket_name(BUCKET)
             .with_endpoint(direct)
@@ -100,6 +102,13 @@ impl Prefix {
     /// Splits that are done for good, of so many tries.
     pub fn done(&self) -> usize {
         self.records().iter().filter(|record| record["type"] == "done").count()
+    }
+
+    /// How many splits there are.
+    pub fn splits(&self) -> usize {
+        let records = self.records();
+        let list = records.iter().find(|record| record["type"] == "splits").expect("a list of splits");
+        list["list"].as_array().unwrap().len()
     }
 
     pub fn started(&self) -> usize {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::runs::Seeded;
-use crate::servers::{python, root, source, target};
+use crate::bucket::Prefix;
+use crate::runs::{Run, Seeded};
+use crate::servers::{python, root, s3, source, target};
 use crate::support::{Place, Workspace, database, fill_spec, place};
 
 /// Rows of the source.
@@ -30,17 +31,12 @@ fn fits(id: i64) -> bool {
     id % 40 != 1
 }
 
-/// Keys of the rows that the run of the workspace's journal put into quarantine.
-fn quarantined(work: &Workspace) -> Vec<i64> {
+/// What the run of the workspace's journal put into quarantine.
+fn kept(work: &Workspace) -> Vec<String> {
     let run = work.journal()[0]["run"].as_str().unwrap().to_owned();
     let files = work.state_files().into_iter();
     let of_run = files.filter(|(path, _)| path.parent().is_some_and(|folder| folder.ends_with(&run)));
-    let lines =
-        of_run.flat_map(|(_, bytes)| String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect::<Vec<_>>());
-    let mut keys: Vec<i64> =
-        lines.map(|line| serde_json::from_str::<Value>(&line).unwrap()["key"].as_i64().unwrap()).collect();
-    keys.sort_unstable();
-    keys
+    of_run.map(|(_, bytes)| String::from_utf8(bytes).unwrap()).collect()
 }
 
 fn row(id: i64, title: &str) -> Value {
@@ -76,6 +72,38 @@ struct Case {
     before: Option<fn() -> Vec<Value>>,
     /// One step out of so many, other ones each time, where most of them are those of another case.
     one_in: u64,
+    /// Whether the state lies in a bucket, so that each process starts with nothing.
+    remote: bool,
+}
+
+/// A folder to run in, and the bucket with its state where it lies in one.
+struct Scene {
+    work: Workspace,
+    at: Option<Prefix>,
+}
+
+impl Scene {
+    fn run(&self, arguments: &[&str], more: &[(&str, &str)]) -> Run {
+        let variables = self.at.as_ref().map(|at| at.variables().to_vec()).unwrap_or_default();
+        self.work.start_with(arguments, &[&variables, more].concat()).wait()
+    }
+
+    /// Keys of the rows that are in quarantine.
+    fn quarantined(&self) -> Vec<i64> {
+        let texts: Vec<String> = match &self.at {
+            Some(at) => {
+                assert!(!self.work.state().exists(), "something was left in the folder");
+                let objects = at.objects().into_iter().filter(|name| name.starts_with("quarantine/"));
+                objects.map(|name| at.read(&name)).collect()
+            }
+            None => kept(&self.work),
+        };
+        let lines = texts.iter().flat_map(|text| text.lines());
+        let mut keys: Vec<i64> =
+            lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["key"].as_i64().unwrap()).collect();
+        keys.sort_unstable();
+        keys
+    }
 }
 
 /// A target where a run lies ahead of `apply`: rows that are right, rows that differ, rows that stand there twice, and rows
@@ -106,8 +134,9 @@ fn a_stranger() -> Vec<Value> {
 }
 
 impl Case {
-    fn workspace(&self, from: &Place, to: &str, name: &str) -> Workspace {
-        let work = Workspace::new();
+    fn scene(&self, from: &Place, to: &str, name: &str) -> Scene {
+        let at = self.remote.then(|| Prefix::new(self.topic, s3().uri(), s3().uri()));
+        let work = at.as_ref().map_or_else(Workspace::new, |at| at.workspace("90s"));
         let collections = format!(
             "- source: {}\n  target: {name}\n  aliases: [live_{name}]\n  fields:\n    heading: {{from: title}}\n    \
              size: {{max_length: 8, on_misfit: quarantine}}\n  {}",
@@ -115,7 +144,7 @@ impl Case {
         );
         // One split after the other, so that the steps come in the same order each time.
         work.plan_with((source(), &from.database), (target(), to), &collections, LIMITS);
-        work
+        Scene { work, at }
     }
 
     fn holds(&self) {
@@ -131,10 +160,9 @@ impl Case {
         let steps = {
             let name = "whole".to_owned();
             prepare(std::slice::from_ref(&name));
-            let work = self.workspace(&from, &to, &name);
-            let log = work.path().join("steps");
-            let run = work.start_with(&APPLY, &[("VECFERRY_CRASH_LOG", log.to_str().unwrap())]);
-            run.wait().ended(INCOMPLETE);
+            let scene = self.scene(&from, &to, &name);
+            let log = scene.work.path().join("steps");
+            scene.run(&APPLY, &[("VECFERRY_CRASH_LOG", log.to_str().unwrap())]).ended(INCOMPLETE);
             std::fs::read_to_string(log)
                 .unwrap()
                 .lines()
@@ -156,7 +184,7 @@ impl Case {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         let Some((step, name)) = chosen.get(number).copied().zip(names.get(number)) else { break };
-                        if let Err(what) = self.dies_at(step, &self.workspace(&from, &to, name)) {
+                        if let Err(what) = self.dies_at(step, &self.scene(&from, &to, name)) {
                             let after = &steps[step - 1];
                             wrong.lock().unwrap().push(format!("killed after step {step} ({after}): {what}"));
                         }
@@ -175,19 +203,19 @@ impl Case {
     }
 
     /// Dies after a step and is run again.
-    fn dies_at(&self, step: usize, work: &Workspace) -> Result<(), String> {
+    fn dies_at(&self, step: usize, scene: &Scene) -> Result<(), String> {
         let number = step.to_string();
-        let killed = work.start_with(&APPLY, &[("VECFERRY_CRASH_AT", &number)]).wait();
+        let killed = scene.run(&APPLY, &[("VECFERRY_CRASH_AT", &number)]);
         if killed.code.is_some() {
             return Err(format!("it did not die: {killed:?}"));
         }
         for (command, code) in [(&APPLY[..], INCOMPLETE), (&["plan", "--detailed-exitcode", "plan.yaml"], 0)] {
-            let run = work.run(command);
+            let run = scene.run(command, &[]);
             if run.code != Some(code) {
                 return Err(format!("{command:?} after it: {run:?}"));
             }
         }
-        let kept = quarantined(work);
+        let kept = scene.quarantined();
         if kept != (0..ROWS).filter(|id| !fits(*id)).collect::<Vec<_>>() {
             return Err(format!("in quarantine are {kept:?}"));
         }
@@ -212,23 +240,31 @@ impl Case {
 
 #[test]
 fn a_copy_survives_death_after_each_of_its_steps() {
-    Case { topic: "die_filling", settings: "indexes: none", known_by: None, before: None, one_in: 1 }.holds();
+    Case { topic: "die_filling", settings: "indexes: none", known_by: None, before: None, one_in: 1, remote: false }
+        .holds();
 }
 
 #[test]
 fn a_copy_with_keys_of_the_server_survives_death_after_each_of_its_steps() {
     let settings = "indexes: none\n  primary_key: {auto_id: true, keep_as: old_id}";
-    Case { topic: "die_kept", settings, known_by: Some("old_id"), before: None, one_in: 1 }.holds();
+    Case { topic: "die_kept", settings, known_by: Some("old_id"), before: None, one_in: 1, remote: false }.holds();
 }
 
 #[test]
 fn a_plan_that_converges_survives_death_after_each_of_its_steps() {
     let settings = "indexes: copy\n  on_existing: converge\n  prune: true";
-    Case { topic: "die_converge", settings, known_by: None, before: Some(half_right), one_in: 3 }.holds();
+    Case { topic: "die_converge", settings, known_by: None, before: Some(half_right), one_in: 3, remote: false }
+        .holds();
 }
 
 #[test]
 fn a_plan_that_replaces_survives_death_after_each_of_its_steps() {
     let settings = "indexes: copy\n  load: true\n  on_existing: replace";
-    Case { topic: "die_replace", settings, known_by: None, before: Some(a_stranger), one_in: 3 }.holds();
+    Case { topic: "die_replace", settings, known_by: None, before: Some(a_stranger), one_in: 3, remote: false }.holds();
+}
+
+#[test]
+fn a_copy_with_its_state_in_a_bucket_survives_death_after_its_steps() {
+    Case { topic: "die_remote", settings: "indexes: none", known_by: None, before: None, one_in: 6, remote: true }
+        .holds();
 }

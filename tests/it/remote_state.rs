@@ -11,17 +11,17 @@ use crate::runs::Run;
 use crate::servers::{S3, s3, source, target};
 use crate::support::{Place, Workspace, act, assert_identical, basic, database, place};
 
-/// One split after the other at a tenth of the speed: four splits in six seconds.
-const SLOWLY: &str = "limits: {write_mb_per_s: 6, concurrency: 1}";
-const SPLITS: usize = 4;
+/// Eight thousand rows of the thirty, one split after the other and slowly: some splits in six seconds.
+const SOME: &str = "id < 54999";
+const SLOWLY: &str = "limits: {write_mb_per_s: 1.6, concurrency: 1, split_rows: 2000}";
 const APPLY: [&str; 3] = ["apply", "--auto-approve", "plan.yaml"];
 const LOOK: [&str; 3] = ["plan", "--detailed-exitcode", "plan.yaml"];
 
 /// A machine that starts empty: a folder with the plan and the settings.
 fn machine(at: &Prefix, to: &Place, lease: &str) -> Workspace {
     let work = at.workspace(lease);
-    let entry = "- source: basic\n  indexes: none";
-    work.plan_with((source(), &basic().database), (target(), &to.database), entry, SLOWLY);
+    let entry = format!("- source: basic\n  indexes: none\n  where: \"{SOME}\"");
+    work.plan_with((source(), &basic().database), (target(), &to.database), &entry, SLOWLY);
     work
 }
 
@@ -42,7 +42,7 @@ fn run(at: &Prefix, work: &Workspace, arguments: &[&str]) -> Run {
 
 #[track_caller]
 fn assert_arrived(at: &Prefix, work: &Workspace, to: &Place) {
-    assert_identical(basic(), to, &[]);
+    assert_identical(basic(), to, &["--where", SOME]);
     run(at, work, &LOOK).ended(0);
     for name in at.objects() {
         assert!(!at.read(&name).contains(SECRET), "a secret lies in {name}");
@@ -56,6 +56,7 @@ fn move_the_owner_away(at: &Prefix) {
     lock["host"] = json!("far-away");
     lock["machine"] = json!("0123456789abcdef0123456789abcdef");
     lock["boot"] = json!("another");
+    lock["token"] = json!("another");
     at.write(&name, &lock.to_string());
 }
 
@@ -74,12 +75,12 @@ fn what_one_machine_began_another_one_finishes() {
     run(&at, &second, &["status", "plan.yaml"]).ended(0).says(&["IN_PROGRESS", &owner]);
     assert!(running.kill9());
     let done = at.done();
-    assert!(done < SPLITS && !first.state().exists(), "a folder was used");
+    assert!(done < at.splits() && !first.state().exists(), "a folder was used");
     drop(first);
     run(&at, &second, &["status", "plan.yaml"]).ended(0).says(&["process ended"]);
     run(&at, &second, &APPLY).ended(0).says(&["SUCCESSFUL"]);
     assert_eq!(at.records().iter().filter(|record| record["type"] == "attempt").count(), 2);
-    assert!(at.started() <= SPLITS + 1, "splits that were done were copied again");
+    assert!(at.started() <= at.splits() + 1, "splits that were done were copied again");
     assert_arrived(&at, &second, &to);
     let id = run(&at, &second, &["state", "list", "--state", &at.url(), "--output", "json"]).ended(0).json();
     let id = id["jobs"][0]["id"].as_str().unwrap().to_owned();
@@ -118,7 +119,9 @@ fn an_owner_on_another_machine_is_followed_after_its_lease_and_not_before() {
     assert_arrived(&at, &work, &to);
     // And by hand, without waiting.
     move_the_owner_away(&at);
-    run(&at, &work, &["unlock", "20260101-000000-far0", "plan.yaml", "--auto-approve"]).ended(0).says(&["Freed 1 lock"]);
+    run(&at, &work, &["unlock", "20260101-000000-far0", "plan.yaml", "--auto-approve"])
+        .ended(0)
+        .says(&["Freed 1 lock"]);
 }
 
 #[test]
@@ -166,7 +169,7 @@ fn answers_of_the_store_that_are_lost_cost_nothing() {
     run(&at, &work, &APPLY).ended(0);
     assert!(proxy.struck().len() > 2, "{:?}", proxy.struck());
     assert_arrived(&at, &work, &to);
-    assert_eq!(at.done(), SPLITS);
+    assert_eq!(at.done(), at.splits());
 }
 
 #[test]
@@ -174,8 +177,7 @@ fn what_is_wrong_with_the_store_is_told_before_anything_is_done() {
     let (at, to) = (shared("wrong"), somewhere("remote_wrong"));
     let work = machine(&at, &to, "90s");
     let with = |key: &str, secret: &str, endpoint: &str| {
-        let variables =
-            [("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", secret), ("AWS_ENDPOINT_URL", endpoint)];
+        let variables = [("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", secret), ("AWS_ENDPOINT_URL", endpoint)];
         let run = work.start_with(&APPLY, &variables).wait();
         assert!(!run.words().contains("s3cr3t-of-mine"), "{}", run.words());
         run

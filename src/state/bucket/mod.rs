@@ -40,6 +40,15 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// The first pause between two of them; each is twice the one before.
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// What stores call it when they do not know a key or what it may do.
+const DENIED: [&str; 6] = [
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+    "AuthorizationHeaderMalformed",
+];
 /// Objects that are read at once.
 const AT_ONCE: usize = 32;
 
@@ -301,7 +310,9 @@ impl Bucket {
     fn error(&self, error: &StoreError) -> RemoteError {
         let said = said(error);
         let missing = matches!(error, StoreError::NotFound { .. }) || said.contains("NoSuchBucket");
-        let denied = matches!(error, StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. });
+        // Some requests tell it by the answer's code only.
+        let denied = matches!(error, StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. })
+            || DENIED.iter().any(|code| said.starts_with(code));
         let name = &self.inner.name;
         let (kind, what) = match error {
             _ if missing => (RemoteKind::NoBucket, format!("there is no bucket {name}")),

@@ -351,7 +351,9 @@ fn jobs_are_carried_between_a_folder_and_a_bucket() {
 
 fn local_changed(local: &Store) -> Export {
     let mut journal = local.begin(&id(), Header { run: "r7".into(), ..header() }).unwrap();
-    journal.append(&Record::Ended { outcome: Outcome::Failed, rows: 0, error: None, at: jiff::Timestamp::UNIX_EPOCH }).unwrap();
+    journal
+        .append(&Record::Ended { outcome: Outcome::Failed, rows: 0, error: None, at: jiff::Timestamp::UNIX_EPOCH })
+        .unwrap();
     local.export(None).unwrap().0
 }
 
