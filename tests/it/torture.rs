@@ -5,6 +5,7 @@
 //! the moment at which a trouble meets the copy still varies. `TORTURE_RUNS` is how many runs, `TORTURE_ONLY` the number of
 //! a single one, and `TORTURE_PAGE` the page whose table is written anew; `make torture` sets them.
 
+mod afar;
 mod ordeal;
 mod scripts;
 mod shape;

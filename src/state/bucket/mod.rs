@@ -221,11 +221,12 @@ impl Bucket {
                 Ok(put) => return Ok(Put::Done(UpdateVersion::from(put))),
                 Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {
                     // Ours, where the answer to an earlier try was lost: whatever is written here names its writer.
-                    let found = self.get(name).await?;
-                    return Ok(match found {
-                        Some(found) if found.bytes == bytes => Put::Done(found.version),
-                        other => Put::Taken(other),
-                    });
+                    match self.get(name).await? {
+                        Some(found) if found.bytes == bytes => return Ok(Put::Done(found.version)),
+                        // Two puts met, and neither was carried out.
+                        None if mode == PutMode::Create && began.elapsed() + pause <= patience => {}
+                        other => return Ok(Put::Taken(other)),
+                    }
                 }
                 Err(error) => {
                     let error = self.error(&error);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::afar::Afar;
 use super::scripts::Scripts;
 use super::shape::{Shape, Way};
 use super::trouble::{KINDS, Side, Trouble, When, troubles};
@@ -16,6 +17,7 @@ use crate::runs::{Running, Seeded};
 use crate::servers::{Milvus, Server, lite_source, lite_target, root, source, target};
 use crate::support::{Place, Workspace, place};
 
+const APPLY: [&str; 3] = ["apply", "--auto-approve", "plan.yaml"];
 /// How often the command is run once nothing more is done to it from outside.
 const MOST_APPLIES: usize = 12;
 
@@ -25,6 +27,8 @@ pub struct Case {
     pub number: u64,
     pub shape: Shape,
     pub troubles: Vec<Trouble>,
+    /// Where the state lies in a bucket, the seed of what goes wrong on the way there.
+    pub afar: Option<u64>,
 }
 
 impl Case {
@@ -38,7 +42,8 @@ impl Case {
             // It takes most of a minute to come back, in which no number of quick attempts is enough.
             shape.retry = 60;
         }
-        Case { number, shape, troubles }
+        let afar = (random.below(3) == 0 && Afar::may(&troubles)).then(|| random.below(u64::MAX));
+        Case { number, shape, troubles, afar }
     }
 
     /// Whether it kills a server, and so needs some that nobody else uses.
@@ -49,7 +54,8 @@ impl Case {
     /// What it is, in a few lines.
     pub fn text(&self) -> String {
         let troubles = self.troubles.iter().map(|trouble| format!("\n    {trouble}"));
-        format!("{}{}", self.shape, troubles.collect::<String>())
+        let afar = if self.afar.is_some() { ", state in a bucket" } else { "" };
+        format!("{}{afar}{}", self.shape, troubles.collect::<String>())
     }
 }
 
@@ -111,6 +117,7 @@ pub struct Ordeal<'a> {
     case: &'a Case,
     servers: &'a Servers,
     work: Workspace,
+    afar: Option<Afar>,
     from: Place,
     to: Place,
     proxies: [Proxy; 2],
@@ -134,13 +141,16 @@ impl<'a> Ordeal<'a> {
             });
             Proxy::start(servers.at(side, shape).uri(), &faults.collect::<Vec<Fault>>())
         });
-        let work = Workspace::new();
+        let (afar, work) = match case.afar.map(|seed| Afar::prepare(case.number, &mut Seeded::of(seed))) {
+            Some((afar, work)) => (Some(afar), work),
+            None => (None, Workspace::new()),
+        };
         let plan = shape.plan(
             (proxies[0].uri(), &from.database, &from.collection),
             (proxies[1].uri(), &to.database, &to.collection),
         );
         work.write("plan.yaml", &plan);
-        Ordeal { case, servers, work, from, to, proxies, said: String::new(), outcome: Outcome::default() }
+        Ordeal { case, servers, work, afar, from, to, proxies, said: String::new(), outcome: Outcome::default() }
     }
 
     /// Runs vecferry until it is done, whatever happens meanwhile. What is wrong then, if anything.
@@ -161,13 +171,17 @@ impl<'a> Ordeal<'a> {
             if self.outcome.codes.last() == Some(&Some(0)) {
                 break;
             }
-            let code = self.wait(self.work.start_apply());
+            let code = self.wait(self.start(&APPLY));
             self.outcome.codes.push(code);
             self.check_code(code, None)?;
         }
         for proxy in &self.proxies {
             self.outcome.struck.extend(proxy.struck().iter().map(|fault| fault.kind.name()));
             proxy.calm();
+        }
+        if let Some(afar) = &self.afar {
+            self.outcome.struck.extend(afar.struck());
+            afar.calm();
         }
         match self.outcome.codes.last() {
             Some(Some(0)) => Ok(()),
@@ -187,7 +201,7 @@ impl<'a> Ordeal<'a> {
         if found.code != 0 {
             return Err(format!("the reader found: {} {}", found.out, found.err));
         }
-        let look = self.work.look();
+        let look = self.start(&["plan", "--detailed-exitcode", "plan.yaml"]).wait();
         if look.code != Some(0) {
             return Err(format!("`plan` ends with {:?} although all is done\n{}{}", look.code, look.out, look.err));
         }
@@ -199,6 +213,10 @@ impl<'a> Ordeal<'a> {
     /// Everything that helps to find out why a run failed.
     pub fn evidence(&self) -> String {
         let mut journal = String::new();
+        if let Some(afar) = &self.afar {
+            let records = afar.at.records();
+            journal.push_str(&records.iter().map(|record| format!("{record}\n")).collect::<String>());
+        }
         for (path, bytes) in self.work.state_files() {
             if path.extension().is_some_and(|extension| extension == "journal") {
                 journal.push_str(&format!("--- {}\n{}", path.display(), String::from_utf8_lossy(&bytes)));
@@ -212,7 +230,7 @@ impl<'a> Ordeal<'a> {
         match trouble {
             Trouble::Network(..) => unreachable!("it is at its proxy"),
             Trouble::Kill(when) => {
-                let mut run = self.work.start_apply();
+                let mut run = self.start(&APPLY);
                 if !self.comes(&mut run, *when) {
                     return (self.wait(run), false);
                 }
@@ -224,7 +242,7 @@ impl<'a> Ordeal<'a> {
                 (None, true)
             }
             Trouble::Terminate(when) => {
-                let mut run = self.work.start_apply();
+                let mut run = self.start(&APPLY);
                 let struck = self.comes(&mut run, *when) && !run.has_ended();
                 if struck {
                     run.signal(Signal::TERM);
@@ -232,7 +250,7 @@ impl<'a> Ordeal<'a> {
                 (self.wait(run), struck)
             }
             Trouble::KillServer(side, when) => {
-                let mut run = self.work.start_apply();
+                let mut run = self.start(&APPLY);
                 let struck = self.comes(&mut run, *when);
                 if struck {
                     let server = self.servers.at(*side, &self.case.shape);
@@ -252,7 +270,7 @@ impl<'a> Ordeal<'a> {
                 let (state, aside) = (self.work.state(), self.work.path().join("aside"));
                 let there = std::fs::rename(&state, &aside).is_ok();
                 std::fs::write(&state, "a file").unwrap();
-                let code = self.wait(self.work.start_apply());
+                let code = self.wait(self.start(&APPLY));
                 std::fs::remove_file(&state).unwrap();
                 if there {
                     std::fs::rename(&aside, &state).unwrap();
@@ -266,10 +284,10 @@ impl<'a> Ordeal<'a> {
                 (self.wait(self.work.start_with(&["apply", "--auto-approve", "plan.yaml"], &variables)), true)
             }
             Trouble::Second(when) => {
-                let mut run = self.work.start_apply();
+                let mut run = self.start(&APPLY);
                 let struck = self.comes(&mut run, *when) && !run.has_ended();
                 if struck {
-                    let code = self.wait(self.work.start_apply());
+                    let code = self.wait(self.start(&APPLY));
                     self.outcome.codes.push(code);
                     // Held against the rules with that of the first, where it is the one that stands out.
                     if !matches!(code, Some(0 | 5 | 10 | 11)) {
@@ -281,15 +299,24 @@ impl<'a> Ordeal<'a> {
         }
     }
 
+    fn start(&self, arguments: &[&str]) -> Running {
+        let variables = self.afar.as_ref().map(|afar| afar.at.variables().to_vec()).unwrap_or_default();
+        self.work.start_with(arguments, &variables)
+    }
+
+    fn journal(&self) -> Vec<serde_json::Value> {
+        self.afar.as_ref().map_or_else(|| self.work.journal(), |afar| afar.at.records())
+    }
+
     /// Waits for the moment; false if the run ends before.
     fn comes(&self, run: &mut Running, when: When) -> bool {
-        let (started, before) = (Instant::now(), self.work.journal());
+        let (started, before) = (Instant::now(), self.journal());
         loop {
             let come = match when {
                 When::After(time) => started.elapsed() >= time,
                 When::Record(kind, more) => {
                     let count = |journal: &[serde_json::Value]| journal.iter().filter(|it| it["type"] == kind).count();
-                    count(&self.work.journal()) as u64 >= count(&before) as u64 + more
+                    count(&self.journal()) as u64 >= count(&before) as u64 + more
                 }
             };
             if come || run.has_ended() {
