@@ -16,6 +16,9 @@ use super::tail::{Tail, TailFile};
 use super::{Header, Job, StateError};
 use crate::plan::StatePlace;
 
+/// A journal as it was read, and what is known of its end.
+pub(super) type Text = (Vec<u8>, Option<Tail>);
+
 /// The state.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -226,7 +229,7 @@ impl Store {
     }
 
     /// The whole lines of a journal, with what is known of its end; none where there is none.
-    pub(super) fn text(&self, id: &JobId) -> Result<Option<(Vec<u8>, Option<Tail>)>, StateError> {
+    pub(super) fn text(&self, id: &JobId) -> Result<Option<Text>, StateError> {
         let path = self.journal_path(id);
         match &self.place {
             Place::Folder(_) => {
