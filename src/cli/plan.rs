@@ -10,6 +10,7 @@ use super::{Context, Output, session};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::diff::Diff;
 use crate::flow::{self, Depth, View};
+use crate::plan::StatePlace;
 use crate::render::changes;
 use crate::saved;
 
@@ -41,7 +42,7 @@ pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let state = saved::portable(&loaded.settings.state).display().to_string();
+    let state = loaded.settings.state.clone();
     session::block_on(context, async {
         let depth = if arguments.scan { Depth::Everything } else { Depth::Rows };
         let selecting = arguments.select.selecting();
@@ -75,7 +76,7 @@ pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
 }
 
 /// Saves what was decided, and says what to do with it.
-fn save(view: &View, state: String, scanned: bool, file: &Path, context: &Context) -> Result<(), ExitCode> {
+fn save(view: &View, state: StatePlace, scanned: bool, file: &Path, context: &Context) -> Result<(), ExitCode> {
     let saving = flow::save(view, state, scanned).map_err(|literal| {
         let message = format!("the secret of `{}` stands in the plan itself, and is not saved", literal.endpoint);
         let help = "use `{env: NAME}`, `{file: PATH}` or `{command: [..]}`";

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::{Depth, FlowError, Selecting, View, look};
-use crate::plan::{Loaded, Settings};
+use crate::plan::{Loaded, Settings, StatePlace};
 use crate::saved::{Contents, Difference, LiteralSecret, Pin, SavedPlan, differences};
 
-/// What was looked at and decided, to be carried out later. `state` is where the state is, for whoever carries it out.
+/// What was looked at and decided, to be carried out later. `state` is where the state is.
 ///
 /// # Errors
 ///
 /// Where a plan holds a secret itself.
-pub fn save(view: &View, state: String, scanned: bool) -> Result<SavedPlan, LiteralSecret> {
+pub fn save(view: &View, state: StatePlace, scanned: bool) -> Result<SavedPlan, LiteralSecret> {
     SavedPlan::new(Contents {
         state,
         scanned,
@@ -30,7 +30,7 @@ pub fn save(view: &View, state: String, scanned: bool) -> Result<SavedPlan, Lite
 pub async fn look_again(saved: &SavedPlan, file: &Path) -> Result<(View, Vec<Difference>), FlowError> {
     let depth = if saved.scanned { Depth::Everything } else { Depth::Rows };
     let loaded =
-        Loaded { plans: saved.plans(file), settings: Settings::with_state(&saved.state), warnings: Vec::new() };
+        Loaded { plans: saved.plans(file), settings: Settings::with_state(saved.state.clone()), warnings: Vec::new() };
     let mut view = look(loaded, depth, &Selecting::All).await?;
     let found = differences(saved, &view.changes.entries);
     view.saved_plan = Some(saved.checksum().to_owned());

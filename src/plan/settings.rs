@@ -48,8 +48,8 @@ impl Settings {
     }
 
     /// Where nothing counts but the place of the state.
-    pub fn with_state(state: &str) -> Self {
-        Self { file: None, state: PathBuf::from(state), limits: limits(None, None) }
+    pub fn with_state(state: StatePlace) -> Self {
+        Self { file: None, state, limits: limits(None, None) }
     }
 }
 

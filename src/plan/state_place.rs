@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::model::StateSpec;
 use super::names;
 use super::report::Report;
@@ -17,7 +19,8 @@ const LEASES: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Dura
 const FORMS: &str = "write `s3://BUCKET/PREFIX`, or `file:///FOLDER`";
 
 /// Where the state lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StatePlace {
     /// In a folder, which need not exist yet.
     Folder(PathBuf),

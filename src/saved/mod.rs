@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic, SourceText, Span};
 use crate::diff::{Change, Diff};
-use crate::plan::ResolvedPlan;
 use crate::plan::resolved::{Limits, Migration, Select, Selection, Settings};
+use crate::plan::{ResolvedPlan, StatePlace};
 pub use endpoint::LiteralSecret;
 use endpoint::SavedEndpoint;
 pub use pins::{Difference, Pin, differences};
@@ -44,8 +44,8 @@ pub struct SavedPlan {
     plan_hash: String,
     /// Hash of all else in the document.
     checksum: String,
-    /// Where the state is, as the machine that made it reaches it: an address, or a path from the folder it ran in.
-    pub state: String,
+    /// Where the state is: a bucket, or a folder, which is named from the folder that the plan was saved in.
+    pub state: StatePlace,
     /// Whether all rows of the sources were read for it.
     pub scanned: bool,
     /// What the plans say, defaults filled in, names in place of patterns.
@@ -87,7 +87,7 @@ struct SavedCollection {
 /// What a saved plan is made of.
 pub struct Contents<'a> {
     /// Where the state is.
-    pub state: String,
+    pub state: StatePlace,
     /// Whether all rows of the sources were read.
     pub scanned: bool,
     /// The plans, with names in place of patterns.
@@ -112,7 +112,10 @@ impl SavedPlan {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             plan_hash: String::new(),
             checksum: String::new(),
-            state: contents.state,
+            state: match contents.state {
+                StatePlace::Folder(folder) => StatePlace::Folder(portable(&folder)),
+                bucket @ StatePlace::Bucket { .. } => bucket,
+            },
             scanned: contents.scanned,
             plans,
             changes: contents.diff.changes,

@@ -53,7 +53,7 @@ fn token() -> Auth {
 
 fn saved(auth: Auth) -> Result<SavedPlan, LiteralSecret> {
     SavedPlan::new(Contents {
-        state: ".vecferry".to_owned(),
+        state: StatePlace::Folder(PathBuf::from(".vecferry")),
         scanned: false,
         plans: &[plan(auth)],
         diff: Diff::default(),

@@ -3,8 +3,8 @@
 // Helpers of tests may fail as loudly as tests, and what they print is shown only where one fails.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod change_request;
 mod bucket;
+mod change_request;
 mod crash_points;
 mod documentation;
 mod drift;
