@@ -42,7 +42,8 @@ impl Case {
             // It takes most of a minute to come back, in which no number of quick attempts is enough.
             shape.retry = 60;
         }
-        let afar = (random.below(3) == 0 && Afar::may(&troubles)).then(|| random.below(u64::MAX));
+        let way_there = random.below(u64::MAX);
+        let afar = (number % 2 == 0 && Afar::may(&troubles)).then_some(way_there);
         Case { number, shape, troubles, afar }
     }
 
