@@ -43,7 +43,7 @@ impl Case {
             shape.retry = 60;
         }
         let way_there = random.below(u64::MAX);
-        let afar = (number % 2 == 0 && Afar::may(&troubles)).then_some(way_there);
+        let afar = (number.is_multiple_of(2) && Afar::may(&troubles)).then_some(way_there);
         Case { number, shape, troubles, afar }
     }
 
