@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::secrets;
 use crate::servers::{Server, lite_source, lite_target, source, target};
 use crate::support::{Workspace, act, assert_identical, basic, database, fill, place};
 
@@ -186,7 +187,7 @@ fn a_plan_without_a_target_has_a_place_to_fill_in() {
         .ended(1)
         .says(&["has no database `nowhere`"]);
     work.run(&[&flags[..], &["--out", "no/where.yaml"]].concat()).ended(1).says(&["can't write `no/where.yaml`"]);
-    work.run(&["inspect", "--uri", "root:Milvus@localhost"]).ended(64).says(&["the address holds credentials"]);
+    work.run(&["inspect", "--uri", "root:password@localhost"]).ended(64).says(&["the address holds credentials"]);
     work.run(&["inspect", "--profile", "staging"]).ended(13).says(&["there is no vecferry.toml"]);
     work.run(&["inspect"]).ended(64).says(&["--uri"]);
 }
@@ -197,12 +198,16 @@ fn a_profile_is_named_and_not_copied() {
     let profile =
         |name: &str, server: &Server, more: &str| format!("[profiles.{name}]\nuri = \"{}\"\n{more}\n", server.uri());
     let old = profile("staging", source(), &format!("database = \"{}\"", basic().database));
-    work.write("vecferry.toml", &(old + &profile("production", target(), "token = \"root:Milvus\"")));
+    work.write(
+        "vecferry.toml",
+        &(old + &profile("production", target(), &format!("token = \"root:{}\"", secrets::MARK))),
+    );
     let flags = ["inspect", "--profile", "staging", "--to-profile", "production", "--out", "plan.yaml"];
     work.run(&[&flags[..], &["--to-database", &database("inspect"), "--collection", "basic"]].concat()).ended(0);
     let text = std::fs::read_to_string(work.path().join("plan.yaml")).unwrap();
     assert!(text.contains("    profile: staging\n") && text.contains("    profile: production\n"), "{text}");
-    assert!(!text.contains("root:Milvus") && text.contains("index HNSW, COSINE"), "{text}");
+    assert!(text.contains("index HNSW, COSINE"), "{text}");
+    secrets::assert_none("the plan", text.as_bytes());
     work.look().ended(2).says(&["1 to create"]);
     // In a repository that `init` began, the schema is found from wherever the plan lies.
     work.run(&["init"]).ended(0).says(&["kept vecferry.toml"]);
