@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::exit_code::ExitCode;
 use super::{Context, session};
 use crate::plan;
-use crate::render::diagnostics;
+use crate::render::{changes, diagnostics};
 
 /// Prints a JSON Schema: of plan files, or of another form that vecferry reads or writes.
 #[derive(Debug, Args)]
@@ -24,6 +24,8 @@ enum Form {
     Settings,
     /// What `vecferry validate --output json` writes.
     Validate,
+    /// What `vecferry plan --output json` and `vecferry show --output json` write.
+    Diff,
 }
 
 impl Form {
@@ -32,6 +34,7 @@ impl Form {
             Self::Plan => plan::PLAN_SCHEMA,
             Self::Settings => plan::SETTINGS_SCHEMA,
             Self::Validate => diagnostics::SCHEMA,
+            Self::Diff => changes::DIFF_SCHEMA,
         }
     }
 }

@@ -167,6 +167,34 @@ pub(super) fn diff() -> Diff {
     Diff { changes: vec![create, converge, resume, replace, unchanged, drifted, blocked], not_selected: Vec::new() }
 }
 
+/// A plan of five hundred collections as people have them: most arrive as they are, some families get another shape, one is
+/// dropped and one blocked.
+pub(super) fn many() -> Diff {
+    use Sign::Add;
+    let mut changes = Vec::new();
+    for number in 0..498_u64 {
+        let (team, tenant) = (["search", "support", "catalogue", "ads"][number as usize % 4], number / 4);
+        let mut create = change(&format!("{team}_tenant_{tenant:03}_passages"), Action::Create, Work::Fill);
+        let rows = 1_000 + number * number * 37 % 900_000;
+        copies(&mut create, Counted::from(&Rows { physical: rows, row_bytes: 3_200, ..Rows::default() }), rows);
+        create.lines = vec![
+            line("field", "id", Add, Some("INT64 primary key"), Some("INT64 primary key"), None),
+            line("field", "embedding", Add, Some("FLOAT_VECTOR(768)"), Some("FLOAT_VECTOR(768)"), None),
+            line("shards", "", Add, Some("2"), Some(if team == "ads" { "4" } else { "2" }), None),
+        ];
+        if number % 50 == 0 {
+            create.action = Action::Unchanged;
+            (create.work, create.rows_to_copy) = (Work::None, 0);
+            create.rows.target = create.rows.source.take();
+        }
+        changes.push(create);
+    }
+    let mut last = diff();
+    changes.push(last.changes.remove(6));
+    changes.push(last.changes.remove(3));
+    Diff { changes, not_selected: Vec::new() }
+}
+
 /// What stands outside of fenced blocks.
 pub(super) fn outside_fences(markdown: &str) -> String {
     let mut fence: Option<usize> = None;

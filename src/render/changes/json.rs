@@ -1,18 +1,173 @@
-//! A change set for machines. A new minor version of the format only adds; arrays are never null.
+//! A change set for machines, and its JSON Schema. A new minor version of the format only adds; arrays are never null.
 
-use serde_json::{Value, json as value};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
-use super::super::values;
-use crate::diff::{ASSUMED_BYTES_PER_SECOND, Diff};
+use super::groups::is_drifted;
+use crate::diff::{ASSUMED_BYTES_PER_SECOND, Action, Change, Diff, Summary, Work};
+
+/// The JSON Schema (draft 2020-12) of the document, as committed in `schemas/`.
+pub const DIFF_SCHEMA: &str = include_str!("../../../schemas/diff.v1.schema.json");
+
+/// Version of the document. 1.1 added `actions`, `drifted` and `not_selected`.
+const FORMAT_VERSION: &str = "1.1";
+
+/// What `vecferry plan --output json` prints: what a plan would do, collection by collection. A new minor version only adds, so
+/// readers are to pass over what they do not know.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Document<'a> {
+    /// Version of this document: readers refuse a major version that they do not know.
+    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    format_version: &'static str,
+    /// One for each collection, in the order of the plan.
+    entries: Vec<Entry<'a>>,
+    /// Addresses that the plan names and the command left out, by `--target` or `--exclude`.
+    not_selected: &'a [String],
+    /// How many entries there are of each kind.
+    summary: Summary,
+    /// Whether `apply` would do something.
+    has_changes: bool,
+    /// Bytes a second that `estimated_seconds` assumes.
+    assumed_bytes_per_second: u64,
+}
+
+/// One collection.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Entry<'a> {
+    /// What happens to the target collection as a whole, in its order; empty where it stays as it is or is only filled. A reader
+    /// that fears for rows looks for `delete`, and at `rows_lost`.
+    actions: Vec<Step>,
+    /// Whether somebody changed either side since a run of the plan.
+    drifted: bool,
+    #[serde(flatten)]
+    change: &'a Change,
+}
+
+/// What happens to a collection as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Step {
+    /// It is dropped with all its rows.
+    Delete,
+    /// It is made.
+    Create,
+    /// It is changed, or rows are written into it.
+    Update,
+}
+
+fn steps(change: &Change) -> Vec<Step> {
+    match (change.action, change.work) {
+        (_, Work::None) => Vec::new(),
+        (Action::Create, _) => vec![Step::Create],
+        (Action::Replace, _) => vec![Step::Delete, Step::Create],
+        (Action::Update | Action::Unchanged | Action::Blocked, _) => vec![Step::Update],
+    }
+}
+
+impl<'a> Document<'a> {
+    fn of(diff: &'a Diff) -> Self {
+        let entry = |change| Entry { actions: steps(change), drifted: is_drifted(change), change };
+        Self {
+            format_version: FORMAT_VERSION,
+            entries: diff.changes.iter().map(entry).collect(),
+            not_selected: &diff.not_selected,
+            summary: diff.summary(),
+            has_changes: diff.has_changes(),
+            assumed_bytes_per_second: ASSUMED_BYTES_PER_SECOND,
+        }
+    }
+}
 
 /// The change set as one JSON document.
 pub fn json(diff: &Diff) -> Value {
-    value!({
-        "format_version": values::FORMAT_VERSION,
-        "entries": diff.changes,
-        "not_selected": diff.not_selected,
-        "summary": diff.summary(),
-        "has_changes": diff.has_changes(),
-        "assumed_bytes_per_second": ASSUMED_BYTES_PER_SECOND,
-    })
+    // Every key is a text, so there is nothing that JSON could not hold.
+    serde_json::to_value(Document::of(diff)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::generate::SchemaSettings;
+    use serde_json::json as value;
+
+    use super::super::super::fixtures::{diff, many};
+    use super::*;
+
+    /// The schema as the types make it.
+    fn generated() -> Value {
+        // What is written, and not what could be read.
+        let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+        let mut schema = generator.into_root_schema_for::<Document<'_>>().to_value();
+        schema["title"] = value!("vecferry diff");
+        tidy(&mut schema);
+        schema
+    }
+
+    /// `uint64` is Rust's business.
+    fn tidy(schema: &mut Value) {
+        match schema {
+            Value::Object(members) => {
+                if members.get("type").is_some_and(|kind| kind == "integer" || kind[0] == "integer") {
+                    members.remove("format");
+                }
+                members.values_mut().for_each(tidy);
+            }
+            Value::Array(items) => items.iter_mut().for_each(tidy),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_committed_schema_is_fresh() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/diff.v1.schema.json");
+        let wanted = format!("{:#}\n", generated());
+        if std::env::var_os("VECFERRY_UPDATE").is_some_and(|value| value == "1") {
+            fs_err::write(path, &wanted).expect("write the schema");
+        }
+        let committed = fs_err::read_to_string(path).expect("committed schema");
+        assert_eq!(committed, wanted, "run the tests with VECFERRY_UPDATE=1 and commit schemas/");
+    }
+
+    #[test]
+    fn what_is_written_fits_the_schema() {
+        let schema = jsonschema::draft202012::new(&generated()).expect("a schema");
+        for diff in [diff(), many(), Diff::default()] {
+            let errors: Vec<String> = schema.iter_errors(&json(&diff)).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{errors:#?}");
+        }
+        let mut wrong = json(&diff());
+        wrong["entries"][0]["action"] = value!("destroy");
+        assert!(!schema.is_valid(&wrong));
+    }
+
+    #[test]
+    fn every_property_is_described() {
+        fn look(schema: &Value, at: &str, bare: &mut Vec<String>) {
+            let Some(members) = schema.as_object() else { return };
+            for (name, member) in members.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                if member.get("description").is_none() {
+                    bare.push(format!("{at}/{name}"));
+                }
+            }
+            for (name, member) in members {
+                look(member, &format!("{at}/{name}"), bare);
+            }
+        }
+        let mut bare = Vec::new();
+        look(&generated(), "", &mut bare);
+        assert!(bare.is_empty(), "{bare:#?}");
+    }
+
+    #[test]
+    fn a_reader_finds_what_is_dropped() {
+        let document = json(&diff());
+        let dropped: Vec<&str> = document["entries"]
+            .as_array()
+            .expect("entries")
+            .iter()
+            .filter(|entry| entry["actions"].as_array().is_some_and(|steps| steps.contains(&value!("delete"))))
+            .filter_map(|entry| entry["address"].as_str())
+            .collect();
+        assert_eq!(dropped, ["kb.main.users"]);
+    }
 }

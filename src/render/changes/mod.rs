@@ -1,14 +1,22 @@
 //! A change set as people review it and as machines read it. Everything that is shown was decided in `diff`.
 
-mod block;
+pub(super) mod block;
+pub(super) mod digest;
+pub(super) mod groups;
 mod json;
+pub(super) mod many;
 mod markdown;
+mod sums;
 
 use super::Style;
-use super::words::{self, Tone, paint};
-use crate::diff::{ASSUMED_BYTES_PER_SECOND, Action, Change, Diff, Sign, estimated_seconds};
+use super::words::{self, Tone, clean, paint};
+use crate::diff::{Action, Change, Diff, Sign};
+use block::Row;
 
-pub use json::json;
+pub(super) use groups::{Arranged, Piece};
+pub(super) use sums::{Sum, is_estimated};
+
+pub use json::{DIFF_SCHEMA, json};
 pub use markdown::markdown;
 
 /// Said where there is nothing to do.
@@ -18,26 +26,21 @@ const NO_CHANGES: &str = "No changes. Target matches the plan.";
 pub fn text(diff: &Diff, style: Style) -> String {
     let mut text = String::new();
     text.push_str(&legend(diff, style));
-    let mut folded = false;
-    for change in &diff.changes {
-        let rows = block::rows(change, style);
-        // Entries of one line stand together.
-        let stands_with_last = folded && rows.len() == 1;
-        if !text.is_empty() && !stands_with_last {
-            text.push('\n');
+    let arranged = Arranged::of(diff);
+    let apart = !arranged.drifted.is_empty();
+    for (heading, part) in [(groups::DRIFT, &arranged.drifted), (groups::PLANNED, &arranged.planned)] {
+        if apart && !part.is_empty() {
+            text.push_str(&format!("\n{}\n", paint(style, Tone::Loud, heading)));
         }
-        folded = rows.len() == 1;
-        for row in &rows {
-            text.push_str(&row.terminal(style));
-            text.push('\n');
-        }
+        blocks(part, style, &mut text);
     }
     if !text.is_empty() {
         text.push('\n');
     }
-    if let Some(total) = total(diff) {
-        for line in words::wrap(&total, style.width) {
-            text.push_str(&format!("{line}\n"));
+    for fact in digest::facts(diff) {
+        let tone = if fact.bad { Tone::Bad } else { Tone::Plain };
+        for line in words::wrap(&format!("{}: {}{}", fact.label, fact.amount, fact.named(clean)), style.width) {
+            text.push_str(&format!("{}\n", paint(style, tone, &line)));
         }
     }
     if diff.changes.iter().all(|change| change.action == Action::Unchanged) {
@@ -51,6 +54,37 @@ pub fn text(diff: &Diff, style: Style) -> String {
     text
 }
 
+/// The blocks of a part, each after an empty line. Those of one line stand together.
+fn blocks(pieces: &[Piece<'_>], style: Style, text: &mut String) {
+    let mut folded = false;
+    for piece in pieces {
+        let rows = rows(piece, style);
+        let stands_with_last = folded && rows.len() == 1;
+        if !text.is_empty() && !stands_with_last {
+            text.push('\n');
+        }
+        folded = rows.len() == 1;
+        for row in &rows {
+            text.push_str(&row.terminal(style));
+            text.push('\n');
+        }
+    }
+}
+
+/// The rows of one change, or of several that are told together.
+fn rows(piece: &Piece<'_>, style: Style) -> Vec<Row> {
+    match piece {
+        Piece::One(change) => block::rows(change, style),
+        Piece::Alike(changes) => many::rows(changes, style),
+    }
+}
+
+/// That something was left out on purpose, so that nobody takes the diff for the whole plan.
+fn not_selected(diff: &Diff) -> Option<String> {
+    let number = diff.not_selected.len();
+    (number > 0).then(|| format!("Not selected: {} of the plan.", super::count(number, "collection")))
+}
+
 /// What the signs mean, for those that occur.
 fn legend(diff: &Diff, style: Style) -> String {
     const WORDS: [(Action, &str); 5] = [
@@ -61,11 +95,18 @@ fn legend(diff: &Diff, style: Style) -> String {
         (Action::Blocked, "blocked"),
     ];
     let occurs = |action| diff.changes.iter().any(|change| change.action == action);
-    let mut parts: Vec<String> = WORDS
-        .iter()
-        .filter(|(action, _)| occurs(*action))
-        .map(|(action, word)| format!("{} {word}", sign(*action).0))
-        .collect();
+    let reshaped = |change: &Change| block::shows_lines(change) && change.lines.iter().any(block::is_reshaped);
+    let reshapes = diff.changes.iter().any(reshaped);
+    let mut parts: Vec<String> = Vec::new();
+    for (action, word) in WORDS.iter().filter(|(action, _)| occurs(*action) || (*action == Action::Update && reshapes))
+    {
+        let word = match (action, occurs(*action), reshapes) {
+            (Action::Update, true, true) => "update or unlike the source",
+            (Action::Update, false, _) => "unlike the source",
+            _ => word,
+        };
+        parts.push(format!("{} {word}", sign(*action).0));
+    }
     let passing =
         |change: &Change| block::shows_lines(change) && change.lines.iter().any(|line| line.sign == Sign::Passing);
     if diff.changes.iter().any(passing) {
@@ -74,9 +115,10 @@ fn legend(diff: &Diff, style: Style) -> String {
     if parts.is_empty() {
         return String::new();
     }
-    let legend = format!("Signs: {}", parts.join(", "));
-    let lines = words::wrap(&legend, style.width);
-    lines.iter().map(|line| format!("{}\n", paint(style, Tone::Quiet, line))).collect()
+    // A sign stays on one line with its word.
+    let parts: Vec<String> = parts.iter().map(|part| part.replace(' ', "\u{a0}")).collect();
+    let lines = words::wrap(&format!("Signs: {}", parts.join(", ")), style.width).into_iter();
+    lines.map(|line| format!("{}\n", paint(style, Tone::Quiet, &line.replace('\u{a0}', " ")))).collect()
 }
 
 /// Sign of an action, and how it is meant.
@@ -88,45 +130,6 @@ fn sign(action: Action) -> (&'static str, Tone) {
         Action::Unchanged => ("=", Tone::Quiet),
         Action::Blocked => ("!", Tone::Bad),
     }
-}
-
-/// What all entries copy together, where there is more than one to copy.
-fn total(diff: &Diff) -> Option<String> {
-    let copied: Vec<&Change> = diff.changes.iter().filter(|change| change.rows_to_copy > 0).collect();
-    if copied.len() < 2 {
-        return None;
-    }
-    let rows = copied.iter().fold(0_u64, |sum, change| sum.saturating_add(change.rows_to_copy));
-    let bytes = copied.iter().fold(0_u64, |sum, change| sum.saturating_add(change.bytes_to_copy));
-    let about = copied.iter().any(|change| is_estimated(change));
-    Some(format!("To copy in all: {}", amount(rows, bytes, about)))
-}
-
-/// That something was left out on purpose, so that nobody takes the diff for the whole plan.
-fn not_selected(diff: &Diff) -> Option<String> {
-    let number = diff.not_selected.len();
-    (number > 0).then(|| format!("Not selected: {} of the plan.", super::count(number, "collection")))
-}
-
-/// Whether the number of rows comes from statistics and not from counting.
-fn is_estimated(change: &Change) -> bool {
-    change.rows.source.as_ref().is_some_and(|rows| rows.estimated)
-}
-
-/// Rows, their bytes and the time that they take.
-fn amount(rows: u64, bytes: u64, about: bool) -> String {
-    let about = if about { "about " } else { "" };
-    let mut text = format!("{about}{}", words::rows(rows));
-    if bytes > 0 {
-        text.push_str(&format!(", about {}", words::bytes(bytes)));
-        // Below that, what counts is the time that servers take to make, index and load a collection.
-        let seconds = estimated_seconds(bytes);
-        if seconds > 1 {
-            let rate = words::bytes(ASSUMED_BYTES_PER_SECOND);
-            text.push_str(&format!(", about {} at {rate}/s", words::seconds(seconds)));
-        }
-    }
-    text
 }
 
 #[cfg(test)]

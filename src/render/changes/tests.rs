@@ -1,4 +1,4 @@
-use super::super::fixtures::{NARROW, NASTY, WIDE, assert_sound, change, diff, line, note};
+use super::super::fixtures::{NARROW, NASTY, WIDE, assert_sound, change, diff, line, many, note};
 use super::*;
 use crate::diagnostic::Code;
 use crate::diff::Work;
@@ -101,4 +101,28 @@ fn a_comment_has_room_for_what_matters_whatever_the_number_of_entries() {
     assert!(markdown.contains("<details><summary>! <code>kb.main.logs</code></summary>"));
     assert!(markdown.contains(" more collections; the text output has everything."));
     assert!(markdown.contains(" more diffs; the text output has everything."));
+}
+
+#[test]
+fn five_hundred_collections_can_be_read() {
+    let text = text(&many(), Style { color: false, width: 120 });
+    assert!(text.lines().count() < 200, "{} lines", text.lines().count());
+    for change in &many().changes {
+        assert!(text.contains(&change.target.collection), "{} is named", change.target.collection);
+    }
+    let blocks: Vec<&str> = text.lines().filter(|line| !line.starts_with("     ")).collect();
+    insta::assert_snapshot!(blocks.join("\n"));
+    let markdown = markdown(&many());
+    assert_sound(&markdown);
+    assert!(!markdown.contains("and more"), "everything has room: {markdown}");
+    assert!(markdown.contains("search_tenant_123_passages"), "{markdown}");
+}
+
+#[test]
+fn what_differs_in_anything_that_is_said_stands_alone() {
+    let mut changes = many().changes;
+    changes[1].warnings.push(note(Code::MayGoWrong, None, "only here", None));
+    let text = text(&Diff { changes, ..Diff::default() }, WIDE);
+    assert!(text.contains("+ kb.main.support_tenant_000_passages  will be created as it is on the source"), "{text}");
+    assert!(text.contains("only here"));
 }
