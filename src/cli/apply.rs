@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::exit_code::ExitCode;
+use super::page::PageArgs;
 use super::select::SelectArgs;
-use super::{Context, Output, plan, session};
-use crate::diff::Work;
+use super::{Context, Form, Output, plan, session};
+use crate::diff::{Diff, Work};
 use crate::flow::{self, Depth, Selecting, View};
 use crate::plan::Loaded;
+use crate::render::page::{self, Recorder};
 use crate::render::progress::Expected;
 use crate::render::{changes, reports, stale};
 use crate::run::{JobError, Report};
@@ -31,6 +34,8 @@ pub(super) struct ApplyArgs {
     auto_approve: bool,
     #[command(flatten)]
     select: SelectArgs,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// What is to be applied.
@@ -40,7 +45,7 @@ enum Wanted {
 }
 
 pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
-    let wanted = match wanted(arguments, context) {
+    let wanted = match arguments.page.check(context).and_then(|()| wanted(arguments, context)) {
         Ok(wanted) => wanted,
         Err(code) => return code,
     };
@@ -51,14 +56,14 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
             Err(code) => return code,
         };
         session::say_warnings(&view.warnings, context);
-        let shown = match context.output {
+        let shown = match context.form {
             // One document on stdout: that of the end. Who is asked sees the diff all the same.
-            Output::Json if !approved => {
+            Form::Json | Form::Html if !approved => {
                 let printer = &context.printer;
                 printer.important(&changes::text(&view.diff(), printer.stderr_style()));
                 Ok(())
             }
-            Output::Json => Ok(()),
+            Form::Json | Form::Html => Ok(()),
             _ => plan::show(&view.diff(), context),
         };
         if let Err(code) = shown {
@@ -78,13 +83,19 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
         let progress = session::progress(context, expected);
         let (run, requests) = (flow::new_run(), view.store.requests());
         session::stop_on_request(requests.clone(), run.clone(), &stop, context);
-        let reports = flow::apply(&mut view, &run, &progress, &stop).await;
+        let recorder = Recorder::new(&progress);
+        let reports = flow::apply(&mut view, &run, &recorder, &stop).await;
         requests.forget(&run);
         progress.finish();
-        if let Err(code) = report(&view, &reports, &again(arguments), context) {
+        let (diff, course, command) = (view.diff(), recorder.course(), again(arguments));
+        let page = || page::apply(&diff, &reports, &course, &command, Timestamp::now());
+        if let Err(code) = report(&diff, &reports, &command, &page, context) {
             return code;
         }
-        exit_code(&view, &reports)
+        match (exit_code(&view, &reports), arguments.page.write(page, context)) {
+            (ExitCode::Success, Err(code)) => code,
+            (code, _) => code,
+        }
     })
 }
 
@@ -149,8 +160,17 @@ fn again(arguments: &ApplyArgs) -> String {
     session::command(&words)
 }
 
-fn report(view: &View, ended: &[Report], command: &str, context: &Context) -> Result<(), ExitCode> {
-    let diff = view.diff();
+/// Writes how it went to stdout.
+fn report(
+    diff: &Diff,
+    ended: &[Report],
+    command: &str,
+    page: &dyn Fn() -> String,
+    context: &Context,
+) -> Result<(), ExitCode> {
+    if context.form == Form::Html {
+        return session::data(&page(), context);
+    }
     let blocked: Vec<_> = diff.changes.iter().filter(|change| !change.blocked.is_empty()).collect();
     if ended.is_empty() && blocked.is_empty() && context.output != Output::Json {
         return Ok(());
@@ -161,7 +181,7 @@ fn report(view: &View, ended: &[Report], command: &str, context: &Context) -> Re
         Output::Json => {
             let mut document = reports::json(ended, &blocked, command);
             if let Some(members) = document.as_object_mut() {
-                members.insert("plan".to_owned(), changes::json(&diff));
+                members.insert("plan".to_owned(), changes::json(diff));
             }
             session::document(&document)
         }

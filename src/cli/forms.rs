@@ -28,6 +28,9 @@ impl Form {
 /// What `validate` offers.
 const VALIDATE: [Form; 5] = [Form::Text, Form::Json, Form::Markdown, Form::Sarif, Form::Github];
 
+/// What those offer that show a diff.
+const DIFF: [Form; 4] = [Form::Text, Form::Json, Form::Markdown, Form::Html];
+
 /// Takes the names of these forms and no others.
 pub(super) fn among(offered: &[Form]) -> impl TypedValueParser<Value = Form> + use<> {
     let offered: Vec<_> = offered.iter().filter_map(Form::to_possible_value).collect();
@@ -48,6 +51,7 @@ pub(super) fn with_own(command: clap::Command) -> clap::Command {
     // All of them are looked at, because changing one alone would move it to the end of the list.
     command.mut_subcommands(|command| match command.get_name() {
         "validate" => command.arg(offer(&VALIDATE)),
+        "plan" | "apply" | "show" => command.arg(offer(&DIFF)),
         // What these write is a file of another kind already.
         "inspect" | "completions" | "man" => command.arg(offer(&[Form::Text])),
         _ => command,

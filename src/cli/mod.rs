@@ -12,6 +12,7 @@ mod inspect;
 mod logging;
 mod man;
 mod new_file;
+mod page;
 #[cfg(test)]
 mod pages;
 mod plan;

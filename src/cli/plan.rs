@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::exit_code::ExitCode;
+use super::page::PageArgs;
 use super::select::SelectArgs;
-use super::{Context, Output, session};
+use super::{Context, Form, Output, session};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::diff::Diff;
 use crate::flow::{self, Depth, View};
 use crate::plan::StatePlace;
-use crate::render::changes;
+use crate::render::{changes, page};
 use crate::saved;
 
 /// Reads both clusters and shows the diff: what would be created, what changes shape, how many rows, what could go wrong.
@@ -35,10 +37,13 @@ pub(super) struct PlanArgs {
     detailed_exitcode: bool,
     #[command(flatten)]
     select: SelectArgs,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
-    let loaded = match session::load(&arguments.plans, context) {
+    let checked = arguments.page.check(context).and_then(|()| session::load(&arguments.plans, context));
+    let loaded = match checked {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -53,7 +58,9 @@ pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
             Err(code) => return code,
         };
         session::say_warnings(&view.warnings, context);
-        if let Err(code) = show(&view.diff(), context) {
+        let diff = view.diff();
+        let shown = show(&diff, context);
+        if let Err(code) = shown.and_then(|()| arguments.page.write(|| page::plan(&diff, Timestamp::now()), context)) {
             return code;
         }
         match &arguments.out {
@@ -98,6 +105,7 @@ fn save(view: &View, state: StatePlace, scanned: bool, file: &Path, context: &Co
 /// Writes the diff to stdout.
 pub(super) fn show(diff: &Diff, context: &Context) -> Result<(), ExitCode> {
     let text = match context.output {
+        _ if context.form == Form::Html => page::plan(diff, Timestamp::now()),
         Output::Text => changes::text(diff, context.printer.stdout_style()),
         Output::Json => session::document(&changes::json(diff)),
         Output::Markdown => changes::markdown(diff),

@@ -8,6 +8,7 @@ pub mod draft;
 #[cfg(test)]
 mod fixtures;
 mod markup;
+pub mod page;
 pub mod progress;
 pub mod reports;
 mod snippet;

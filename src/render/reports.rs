@@ -23,14 +23,14 @@ fn next(command: &str) -> String {
 
 /// How a collection ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
+pub(super) enum Ending {
     Successful,
     Canceled,
     Failed,
 }
 
 impl Ending {
-    fn of(report: &Report) -> Self {
+    pub(super) fn of(report: &Report) -> Self {
         match &report.result {
             Ok(_) => Self::Successful,
             Err(JobError::Interrupted) => Self::Canceled,
@@ -38,7 +38,7 @@ impl Ending {
         }
     }
 
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Successful => "SUCCESSFUL",
             Self::Canceled => "CANCELED",
@@ -55,12 +55,12 @@ impl Ending {
     }
 }
 
-fn count(reports: &[Report], ending: Ending) -> usize {
+pub(super) fn count(reports: &[Report], ending: Ending) -> usize {
     reports.iter().filter(|report| Ending::of(report) == ending).count()
 }
 
 /// The last line, which scripts read.
-fn summary(reports: &[Report], blocked: &[&Change]) -> String {
+pub(super) fn summary(reports: &[Report], blocked: &[&Change]) -> String {
     format!(
         "Apply complete: {} successful, {} failed, {} canceled, {} blocked.",
         count(reports, Ending::Successful),
@@ -70,7 +70,7 @@ fn summary(reports: &[Report], blocked: &[&Change]) -> String {
     )
 }
 
-fn is_incomplete(reports: &[Report], blocked: &[&Change]) -> bool {
+pub(super) fn is_incomplete(reports: &[Report], blocked: &[&Change]) -> bool {
     !blocked.is_empty() || count(reports, Ending::Successful) < reports.len()
 }
 
@@ -146,7 +146,7 @@ fn one(report: &Report, style: Style) -> String {
 }
 
 /// Requests that were repeated, by the class of their error.
-fn repeated(report: &Report) -> Option<String> {
+pub(super) fn repeated(report: &Report) -> Option<String> {
     let classes: Vec<String> =
         report.retried.iter().map(|(class, times)| format!("{} {class}", words::number(*times))).collect();
     let all: u64 = report.retried.values().sum();
@@ -158,7 +158,7 @@ fn repeated(report: &Report) -> Option<String> {
 }
 
 /// What went well, the ordinary on one line and each peculiarity on one of its own.
-fn success_lines(work: Work, success: &Success) -> Vec<String> {
+pub(super) fn success_lines(work: Work, success: &Success) -> Vec<String> {
     if work == Work::Touch {
         return vec!["changed; no rows were written".to_owned()];
     }
@@ -328,7 +328,14 @@ mod tests {
             Err(JobError::Cluster(_)) => [("rate limited", 1_204), ("unreachable", 3)].into(),
             _ => Default::default(),
         };
-        Report { address: format!("kb.main.{name}"), work, result, took: Duration::from_millis(83_200), retried }
+        Report {
+            address: format!("kb.main.{name}"),
+            work,
+            result,
+            took: Duration::from_millis(83_200),
+            retried,
+            splits: (4, 4),
+        }
     }
 
     const AGAIN: &str = "vecferry apply plans/kb.yaml";

@@ -90,6 +90,8 @@ pub struct Report {
     pub took: Duration,
     /// Requests that were repeated, by class.
     pub retried: Retried,
+    /// Splits that are done, and all that there are.
+    pub splits: (usize, usize),
 }
 
 /// Executes all tasks that have work, and reports on each in their order.
@@ -99,11 +101,11 @@ pub async fn execute(execution: &Execution<'_>, tasks: Vec<Task<'_>>) -> Vec<Rep
         .map(|(number, task)| async move {
             let started = Instant::now();
             let (address, work) = (task.entry.seen.address.clone(), task.entry.work);
-            let Ended { result, release, retried } = one(execution, task).await;
+            let Ended { result, release, retried, splits } = one(execution, task).await;
             if let Err(error) = &result {
                 tracing::info!(%address, %error, "a collection failed");
             }
-            (number, Report { address, work, result, took: started.elapsed(), retried }, release)
+            (number, Report { address, work, result, took: started.elapsed(), retried, splits }, release)
         })
         .buffer_unordered(at_once)
         .collect()
@@ -157,11 +159,12 @@ struct Ended {
     result: Result<Success, JobError>,
     release: Option<Release>,
     retried: Retried,
+    splits: (usize, usize),
 }
 
 impl Ended {
     fn with(result: Result<Success, JobError>) -> Self {
-        Self { result, release: None, retried: Retried::new() }
+        Self { result, release: None, retried: Retried::new(), splits: (0, 0) }
     }
 }
 
@@ -206,7 +209,7 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> Ended {
         from: seen.from.clone(),
         partitions,
     });
-    Ended { result, release, retried: job.repeated() }
+    Ended { result, release, retried: job.repeated(), splits: job.splits_done() }
 }
 
 /// Locks the target and opens its journal. The lock comes first: only with it does nobody else write to the journal. What was

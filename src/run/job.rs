@@ -440,6 +440,11 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
+    /// Splits that are done, and all that there are.
+    pub fn splits_done(&self) -> (usize, usize) {
+        self.state(|job| (job.splits_done(), job.progress.len()))
+    }
+
     /// Requests that were repeated, by class.
     pub fn repeated(&self) -> Retried {
         self.retried.lock().unwrap_or_else(PoisonError::into_inner).clone()

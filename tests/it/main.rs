@@ -25,6 +25,7 @@ mod mapping;
 mod memory;
 mod moving;
 mod new_keys;
+mod page;
 mod proxy;
 mod random_mappings;
 mod refusals;
