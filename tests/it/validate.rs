@@ -181,23 +181,6 @@ fn files_are_named_from_the_root_of_the_repository() {
 }
 
 #[test]
-fn files_are_named_from_the_root_of_the_repository() {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::create_dir_all(folder.path().join("plans/.cache")).expect("folders");
-    fs::create_dir(folder.path().join(".git")).expect("what makes it a repository");
-    fs::write(folder.path().join("plans/kb.yaml"), "version: 2\n").expect("a plan");
-    let sarif = vecferry(&folder.path().join("plans"), &["validate", "--output", "sarif", "kb.yaml"]);
-    assert_eq!(sarif.status.code(), Some(INVALID));
-    let log: Value = serde_json::from_slice(&sarif.stdout).expect("JSON");
-    let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
-    assert_eq!(place, &serde_json::json!({"uri": "plans/kb.yaml", "uriBaseId": "%SRCROOT%"}));
-    let github = vecferry(&folder.path().join("plans/.cache"), &["validate", "--output=github", "../kb.yaml"]);
-    assert!(stdout(&github).starts_with("::error file=plans/kb.yaml,line=1,col="), "{}", stdout(&github));
-    let valid = vecferry(&repository(), &["validate", "--output=github", "examples/plans"]);
-    assert_eq!((valid.status.code(), stdout(&valid).as_str()), (Some(0), ""));
-}
-
-#[test]
 fn awkward_bytes_end_in_a_message() {
     let plan = fs::read_to_string(repository().join("examples/plans/local-copy.yaml")).expect("plan");
     let wrong = plan.replace("source: articles", "sorce: articles");

@@ -7,7 +7,7 @@ use super::super::{Cli, forms};
 use super::{assert_fresh, cell};
 
 /// Variables that vecferry reads. Those of a plan's secrets are the plan's.
-const VARIABLES: [(&str, &str); 6] = [
+const VARIABLES: [(&str, &str); 9] = [
     ("NO_COLOR", "Set and not empty: no colour, unless `--color=always` is given."),
     ("COLUMNS", "How wide text is set, from 40 to 400. It wins over the width of the terminal."),
     ("RUST_LOG", "What is logged, by part of the program, such as `vecferry=debug,h2=warn`. It wins over `-v`."),
@@ -16,6 +16,16 @@ const VARIABLES: [(&str, &str); 6] = [
         "PEM file with the certificate authorities to trust instead of the system's, where a plan names no `ca`.",
     ),
     ("SSL_CERT_DIR", "Folders of such files, with `:` between them."),
+    (
+        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN",
+        "Who reads and writes the bucket that keeps the state ([the state](state.md)).",
+    ),
+    ("AWS_REGION", "Where that bucket is."),
+    (
+        "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL",
+        "The address of the S3 store, where it is not Amazon's. Plain http is taken for addresses of this machine, and for others \
+         where AWS_ALLOW_HTTP is `true`.",
+    ),
     ("VECFERRY_PROGRESS_SECONDS", "Seconds between two lines of progress where there is no terminal; without it, 60."),
 ];
 
@@ -48,7 +58,7 @@ fn page() -> String {
     page.push_str("\nNew codes may come. Treat one that is not listed here as a failure.\n");
     page.push_str("\n## Environment variables\n\n| variable | what it does |\n|---|---|\n");
     for (name, meaning) in VARIABLES {
-        page.push_str(&format!("| `{name}` | {meaning} |\n"));
+        page.push_str(&format!("| `{}` | {meaning} |\n", name.replace(", ", "`, `")));
     }
     page.push_str(PRECEDENCE);
     page

@@ -6,7 +6,7 @@ use super::assert_fresh;
 use crate::plan::{PLAN_SCHEMA, SETTINGS_SCHEMA};
 
 /// The keys as a reader meets them; a schema has them by the alphabet.
-const ORDER: &str = "state url path version name $schema sources targets migrations milvus profile uri from to database token username password \
+const ORDER: &str = "state url path lease version name $schema sources targets migrations milvus profile uri from to database token username password \
     env file command tls ca client_cert client_key server_name tier timeouts connect request retry \
     collections source target match exclude where shards primary_key field auto_id keep_as allow_insert_auto_id fields \
     keep value type element_type max_length max_capacity nullable default on_null on_misfit partition_key clustering_key \
