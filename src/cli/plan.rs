@@ -9,7 +9,6 @@ use super::exit_code::ExitCode;
 use super::page::PageArgs;
 use super::select::SelectArgs;
 use super::{Context, Form, Output, session};
-use crate::diagnostic::{Code, Diagnostic};
 use crate::diff::Diff;
 use crate::flow::{self, Depth, View};
 use crate::plan::StatePlace;
@@ -47,6 +46,12 @@ pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if let Some(file) = &arguments.out
+        && let Err(found) = saved::refuse(&loaded.plans, file)
+    {
+        session::say_diagnostic(&found, context);
+        return ExitCode::Failure;
+    }
     let state = loaded.settings.state.clone();
     session::block_on(context, async {
         let depth = if arguments.scan { Depth::Everything } else { Depth::Rows };
@@ -84,11 +89,7 @@ pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
 
 /// Saves what was decided, and says what to do with it.
 fn save(view: &View, state: StatePlace, scanned: bool, file: &Path, context: &Context) -> Result<(), ExitCode> {
-    let saving = flow::save(view, state, scanned).map_err(|literal| {
-        let message = format!("the secret of `{}` stands in the plan itself, and is not saved", literal.endpoint);
-        let help = "use `{env: NAME}`, `{file: PATH}` or `{command: [..]}`";
-        Box::new(Diagnostic::new(Code::LiteralNotSaved, message).at(literal.span).help(help))
-    });
+    let saving = flow::save(view, state, scanned).map_err(|literal| Box::new(literal.diagnostic()));
     match saving.and_then(|saved| saved::write(&saved, file)) {
         Ok(()) => {
             let command = session::command(&["vecferry", "apply", &file.display().to_string()]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::portable;
-use crate::diagnostic::Span;
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::plan::resolved::{Auth, Endpoint, SecretRef, Tier, Tls};
 
 /// A plan holds a secret itself, which no saved plan may.
@@ -16,6 +16,15 @@ pub struct LiteralSecret {
     pub endpoint: String,
     /// Where the plan declares it.
     pub span: Span,
+}
+
+impl LiteralSecret {
+    /// The message about it.
+    pub fn diagnostic(self) -> Diagnostic {
+        let message = format!("the secret of `{}` stands in the plan itself, and is not saved", self.endpoint);
+        let help = "use `{env: NAME}`, `{file: PATH}` or `{command: [..]}`";
+        Diagnostic::new(Code::LiteralNotSaved, message).at(self.span).help(help)
+    }
 }
 
 /// A cluster.

@@ -210,17 +210,38 @@ pub fn sealed(mut document: Value) -> Vec<u8> {
     document.to_string().into_bytes()
 }
 
+/// What can be known beforehand of why plans could not be saved to a file: one of them holds a secret itself, or the file is
+/// something else. Better told before two clusters are looked at than after.
+pub fn refuse(plans: &[ResolvedPlan], file: &Path) -> Result<(), Box<Diagnostic>> {
+    let migrations = plans.iter().flat_map(|plan| &plan.migrations);
+    for endpoint in migrations.flat_map(|migration| [&migration.source, &migration.target]) {
+        SavedEndpoint::of(endpoint).map_err(|literal| Box::new(literal.diagnostic()))?;
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let message = format!("{} can't be written: there is no folder {}", file.display(), folder.display());
+        return Err(Box::new(
+            Diagnostic::new(Code::PlanNotSaved, message).help("make the folder, or name another file"),
+        ));
+    }
+    refuse_other_file(file)
+}
+
+fn refuse_other_file(file: &Path) -> Result<(), Box<Diagnostic>> {
+    if !file.exists() || matches!(read(file), Ok(Some(_)) | Err(_)) {
+        return Ok(());
+    }
+    let message = format!("{} exists and is no saved plan", file.display());
+    Err(Box::new(Diagnostic::new(Code::PlanNotSaved, message).help("choose another name for `--out`")))
+}
+
 /// Writes a saved plan, for the owner's eyes only. Where something else has that name, it is left alone.
 ///
 /// # Errors
 ///
 /// Why it could not be written; the file is then as it was.
 pub fn write(saved: &SavedPlan, file: &Path) -> Result<(), Box<Diagnostic>> {
-    let unwritten = |message: String| Diagnostic::new(Code::PlanNotSaved, message);
-    if file.exists() && !matches!(read(file), Ok(Some(_)) | Err(_)) {
-        let message = format!("{} exists and is no saved plan", file.display());
-        return Err(Box::new(unwritten(message).help("choose another name for `--out`")));
-    }
+    refuse_other_file(file)?;
     let put = || -> std::io::Result<()> {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Its mode is 0600 from the beginning.
@@ -232,7 +253,8 @@ pub fn write(saved: &SavedPlan, file: &Path) -> Result<(), Box<Diagnostic>> {
     };
     put().map_err(|error| {
         let message = format!("{} can't be written: {error}", file.display());
-        Box::new(unwritten(message).help("name a file in a folder that exists and can be written to"))
+        let help = "name a file in a folder that exists and can be written to";
+        Box::new(Diagnostic::new(Code::PlanNotSaved, message).help(help))
     })
 }
 

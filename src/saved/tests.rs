@@ -92,6 +92,13 @@ fn a_secret_in_the_plan_is_not_saved() {
     assert_eq!(saved(Auth::Token(literal())).unwrap_err().endpoint, "old");
     let password = Auth::Password { username: "root".to_owned(), password: literal() };
     assert_eq!(saved(password).unwrap_err().endpoint, "old");
+    // It is known before anything is looked at.
+    let refused = refuse(&[plan(Auth::Token(literal()))], Path::new("kb.vfplan.json")).unwrap_err();
+    assert_eq!(refused.code, Code::LiteralNotSaved);
+    assert!(!format!("{refused:?}").contains("canary-literal"), "{refused:?}");
+    refuse(&[plan(token())], Path::new("kb.vfplan.json")).unwrap();
+    let nowhere = refuse(&[plan(token())], Path::new("no/such/folder/kb.vfplan.json")).unwrap_err();
+    assert!(nowhere.message.contains("there is no folder no/such/folder"), "{}", nowhere.message);
 }
 
 #[test]
