@@ -15,7 +15,7 @@ use crate::collection::{Fingerprint, KeyRange};
 
 const AT: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
-fn header() -> Header {
+pub(super) fn header() -> Header {
     Header {
         run: "r1".into(),
         address: "m.default.docs".into(),
@@ -26,11 +26,11 @@ fn header() -> Header {
     }
 }
 
-fn id() -> JobId {
+pub(super) fn id() -> JobId {
     JobId::of("http://127.0.0.1:2", "default", "docs")
 }
 
-fn done(split: usize) -> Record {
+pub(super) fn done(split: usize) -> Record {
     Record::Done {
         split,
         fingerprint: Fingerprint { rows: 3, sum: 9 },

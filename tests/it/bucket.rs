@@ -20,7 +20,7 @@ pub const BUCKET: &str = "vecferry-tests";
 /// The key that may do everything.
 pub const KEY: &str = "tests";
 /// Its secret, which may stand in nothing that is printed.
-pub const SECRET: &str = "tests-of-loopback";
+pub const SECRET: &str = "Sup3rS3cret-of-tests";
 
 /// A prefix of the bucket that no other test uses.
 pub struct Prefix {

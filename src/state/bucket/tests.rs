@@ -10,9 +10,10 @@ use object_store::{
 };
 use proptest::prelude::*;
 
-use super::super::{Export, Header, Imported, Job, JobId, Outcome, Progress, QuarantinedRow, Record, Split, Store};
+use super::super::tests::{done, header, id};
+use super::super::{Export, Header, Imported, Job, Outcome, Progress, QuarantinedRow, Record, Split, Store};
 use super::*;
-use crate::collection::{Fingerprint, Key, KeyRange};
+use crate::collection::{Key, KeyRange};
 
 const LEASE: Duration = Duration::from_millis(600);
 
@@ -114,33 +115,8 @@ fn objects(store: &Faulty) -> Vec<Path> {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(all).unwrap()
 }
 
-fn header() -> Header {
-    Header {
-        run: "r1".into(),
-        target_uri: "http://127.0.0.1:2".into(),
-        target: "default.docs".into(),
-        ..Header::unknown()
-    }
-}
-
-fn id() -> JobId {
-    JobId::of("http://127.0.0.1:2", "default", "docs")
-}
-
 fn splits(number: usize) -> Record {
     Record::Splits { list: vec![Split { partitions: Vec::new(), range: KeyRange::ALL, rows: 3 }; number] }
-}
-
-fn done(split: usize) -> Record {
-    Record::Done {
-        split,
-        fingerprint: Fingerprint { rows: 3, sum: 9 },
-        doubled: 0,
-        written: 3,
-        quarantined: 0,
-        touched: std::collections::BTreeMap::new(),
-        at: jiff::Timestamp::UNIX_EPOCH,
-    }
 }
 
 /// An owner that nothing here can see.
