@@ -1,8 +1,8 @@
 //! Pins: what both sides and the state looked like when a plan was saved, in facts that can be held against today's one by one.
 //!
 //! A difference is a reason not to carry the plan out, whatever it means: what was reviewed was reviewed for what was there. The
-//! one exception is what the plan itself has done since. A run that carries out this very plan, by its checksum in the journal,
-//! has made its target and loaded its source; what it left is then judged as for every unfinished run.
+//! one exception is what the plan itself has done since: a run that carries out this very plan, by its checksum in the journal, has
+//! made its target and loaded its source, and goes on. Once it has ended successfully, there is nothing left that was reviewed.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SavedPlan, sha};
 use crate::collection::{CollectionSchema, LiveCollection};
-use crate::diff::{Change, Entry, Line, Prior, Rows, field_text};
+use crate::diff::{Change, Entry, Line, MARK_RUN, Prior, Rows, Work, field_text};
 
 /// What was seen of one collection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -208,10 +208,11 @@ impl Differences<'_> {
 
     fn compare(&mut self, pin: &Pin, change: &Change, entry: &Entry, checksum: &str) {
         let now = Pin::of(entry);
-        let begun = entry.seen.prior.as_ref().is_some_and(|prior| prior.saved_plan.as_deref() == Some(checksum));
+        let begun = entry.seen.prior.as_ref().filter(|prior| prior.saved_plan.as_deref() == Some(checksum));
         self.note("what the plan says", Some(pin.plan_hash.clone()), Some(now.plan_hash.clone()));
-        self.side("source", pin.source.as_ref(), now.source.as_ref(), begun);
-        if begun {
+        self.side("source", pin.source.as_ref(), now.source.as_ref(), begun.is_some());
+        if let Some(prior) = begun {
+            self.since_it_began(prior, pin, &now, entry);
             return;
         }
         self.side("target", pin.target.as_ref(), now.target.as_ref(), false);
@@ -226,14 +227,34 @@ impl Differences<'_> {
         }
     }
 
+    /// What a run made that carries out this very plan is no difference. All else is: somebody else's collection where the run has
+    /// not made its own yet, and anything to do once the plan was carried out to its end, because nobody reviewed that.
+    fn since_it_began(&mut self, prior: &Prior, pin: &Pin, now: &Pin, entry: &Entry) {
+        let made = entry.seen.target.as_ref().is_some_and(|live| live.mark.get(MARK_RUN) == Some(&prior.run));
+        match (&now.target, &pin.target) {
+            // Its rows are what the run writes.
+            (Some(target), Some(before)) if prior.converging => self.id("target", before, target),
+            (Some(target), before) if !made => self.side("target", before.as_ref(), Some(target), false),
+            _ => {}
+        }
+        if prior.finished && entry.work != Work::None {
+            let done = format!("nothing, since run {} ended successfully", prior.run);
+            self.note("what is left to do", Some(done), word(entry.work));
+        }
+    }
+
+    fn id(&mut self, side: &str, saved: &SidePin, now: &SidePin) {
+        let id = |pin: &SidePin| Some(format!("collection {}", pin.id));
+        self.note(format!("the {side} collection, which was made anew"), id(saved), id(now));
+    }
+
     fn side(&mut self, side: &str, saved: Option<&SidePin>, now: Option<&SidePin>, begun: bool) {
         let (Some(saved), Some(now)) = (saved, now) else {
             let there = |pin: Option<&SidePin>| pin.map(|_| "there".to_owned());
             self.note(format!("the {side} collection"), there(saved), there(now));
             return;
         };
-        let id = |pin: &SidePin| Some(format!("collection {}", pin.id));
-        self.note(format!("the {side} collection, which was made anew"), id(saved), id(now));
+        self.id(side, saved, now);
         let names: std::collections::BTreeSet<&String> = saved.facts.keys().chain(now.facts.keys()).collect();
         for name in names {
             // A run that was stopped while it copied has loaded its source.

@@ -165,6 +165,33 @@ fn a_saved_plan_that_was_killed_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_saved_plan_that_was_carried_out_does_nothing_more() {
+    let (_, to, work) = saved("over", "small", "  on_existing: replace\n  load: true");
+    apply(&work).ended(0);
+    // The plan file would make it anew. Nobody reviewed that such rows are lost.
+    act(&to, "copy", &["-1001", "5"]);
+    apply(&work).ended(10).says(&["what is left to do: was nothing, since run", "is refill"]);
+    assert_eq!(act(&to, "count", &[]), 201);
+    act(&to, "drop", &[]);
+    apply(&work).ended(10).says(&["what is left to do", "is fill"]);
+}
+
+#[test]
+fn what_somebody_made_in_place_of_a_killed_run_is_not_its_own() {
+    let (_, to, work) = saved("in_place", "small", "  on_existing: replace");
+    // Dies after its journal was begun, before it makes anything.
+    let killed = work.start_with(&["apply", SAVED], &[("VECFERRY_CRASH_AT", "1")]).wait();
+    assert_eq!(killed.code, None, "{killed:?}");
+    assert_eq!(work.records("begin"), 1);
+    fill(&to, "small", &["--rows", "7"]);
+    apply(&work).ended(10).says(&["the target collection: was not there, is there"]);
+    assert_eq!(act(&to, "count", &[]), 7);
+    act(&to, "drop", &[]);
+    apply(&work).ended(0);
+    assert_eq!(act(&to, "count", &[]), 200);
+}
+
+#[test]
 fn a_saved_plan_that_was_edited_is_refused() {
     let (_, to, work) = saved("edited", "small", "");
     let file = work.path().join(SAVED);
