@@ -16,7 +16,7 @@ use super::moved::Moved;
 use super::retries::{Retried, Retry};
 use super::throttle::Throttle;
 use super::{Event, JobError, Observer, unique};
-use crate::cluster::{Destination, FIRST_PAGE, Fitting, NewCollection, ReadSide, Scan, WriteSide};
+use crate::cluster::{ClusterError, Destination, FIRST_PAGE, Fitting, NewCollection, ReadSide, Scan, WriteSide};
 use crate::collection::{CollectionSchema, LiveCollection, LoadState};
 use crate::diff::{Entry, MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, Work};
 use crate::mapping::{Mapping, Touched};
@@ -160,6 +160,10 @@ impl<'a> Job<'a> {
             failed = listening => failed,
             () = given_up => Err(JobError::Interrupted),
             lost = self.lock.lost() => Err(lost.into()),
+        };
+        let result = match result {
+            Err(JobError::Cluster(error)) => Err(self.reason_of(error).await),
+            other => other,
         };
         let (outcome, rows, error) = match &result {
             Ok(success) => (Outcome::Successful, success.rows, None),
@@ -392,6 +396,22 @@ impl<'a> Job<'a> {
             return Ok(self.lock.check()?);
         }
         Err(JobError::Fenced(format!("`{to}` was made anew by somebody else while the run wrote to it")))
+    }
+
+    /// Why an error came from a cluster. Who reads a target that is dropped or made anew at that moment is answered in many ways,
+    /// none of which says so. A server that does not answer is not asked once more.
+    async fn reason_of(&self, error: ClusterError) -> JobError {
+        let has_target = match self.converging() {
+            true => self.found.get().is_some(),
+            false => self.state(|job| job.target_id.is_some()),
+        };
+        if has_target
+            && !error.is_transient()
+            && let Err(fenced @ JobError::Fenced(_)) = self.fence().await
+        {
+            return fenced;
+        }
+        JobError::Cluster(error)
     }
 
     /// Writes a record and waits until it lasts.
