@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, ChangeSet, Entry, Line, LostKeys, Note, Place, RowDiff, Rows, Summary, Survey, Work};
+use super::{Action, ChangeSet, Entry, Line, LostKeys, Note, Place, RowDiff, Rows, Survey, Work};
 use crate::collection::Key;
 
 /// Bytes a second that the estimate of the time assumes. It is said beside each estimate, because nobody knows what two
@@ -157,6 +157,49 @@ impl Diff {
     /// Whether `apply` would do something.
     pub fn has_changes(&self) -> bool {
         self.changes.iter().any(|change| change.work != Work::None)
+    }
+}
+
+/// Entries by what happens to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// To create.
+    pub create: usize,
+    /// To update.
+    pub update: usize,
+    /// To replace.
+    pub replace: usize,
+    /// Unchanged.
+    pub unchanged: usize,
+    /// Blocked.
+    pub blocked: usize,
+}
+
+impl Summary {
+    /// So many of each.
+    pub(super) fn of(actions: impl Iterator<Item = Action>) -> Self {
+        let mut summary = Self::default();
+        for action in actions {
+            *match action {
+                Action::Create => &mut summary.create,
+                Action::Update => &mut summary.update,
+                Action::Replace => &mut summary.replace,
+                Action::Unchanged => &mut summary.unchanged,
+                Action::Blocked => &mut summary.blocked,
+            } += 1;
+        }
+        summary
+    }
+}
+
+impl std::fmt::Display for Summary {
+    /// The one line that a test holds fixed, because scripts will read it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { create, update, replace, unchanged, blocked } = self;
+        write!(
+            f,
+            "Plan: {create} to create, {update} to update, {replace} to replace, {unchanged} unchanged, {blocked} blocked."
+        )
     }
 }
 

@@ -17,8 +17,7 @@ use crate::mapping::{Mapping, Remark};
 use crate::plan::resolved::{OnExisting, Settings, Verify};
 use crate::state::Job;
 
-pub use change::estimated_seconds;
-pub use change::{ASSUMED_BYTES_PER_SECOND, Change, Diff};
+pub use change::{ASSUMED_BYTES_PER_SECOND, Change, Diff, Summary, estimated_seconds};
 #[cfg(test)]
 pub use change::{Counted, RowsOfBoth};
 pub use decide::{MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, decide};
@@ -443,21 +442,6 @@ pub struct ChangeSet {
     pub entries: Vec<Entry>,
 }
 
-/// Entries by what happens to them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Summary {
-    /// To create.
-    pub create: usize,
-    /// To update.
-    pub update: usize,
-    /// To replace.
-    pub replace: usize,
-    /// Unchanged.
-    pub unchanged: usize,
-    /// Blocked.
-    pub blocked: usize,
-}
-
 impl ChangeSet {
     /// How many entries there are of each kind.
     pub fn summary(&self) -> Summary {
@@ -467,34 +451,6 @@ impl ChangeSet {
     /// Whether `apply` would do something.
     pub fn has_changes(&self) -> bool {
         self.entries.iter().any(|entry| entry.work != Work::None)
-    }
-}
-
-impl Summary {
-    /// So many of each.
-    fn of(actions: impl Iterator<Item = Action>) -> Self {
-        let mut summary = Self::default();
-        for action in actions {
-            *match action {
-                Action::Create => &mut summary.create,
-                Action::Update => &mut summary.update,
-                Action::Replace => &mut summary.replace,
-                Action::Unchanged => &mut summary.unchanged,
-                Action::Blocked => &mut summary.blocked,
-            } += 1;
-        }
-        summary
-    }
-}
-
-impl std::fmt::Display for Summary {
-    /// The one line that a test holds fixed, because scripts will read it.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { create, update, replace, unchanged, blocked } = self;
-        write!(
-            f,
-            "Plan: {create} to create, {update} to update, {replace} to replace, {unchanged} unchanged, {blocked} blocked."
-        )
     }
 }
 

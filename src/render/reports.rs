@@ -261,7 +261,7 @@ pub fn json(reports: &[Report], blocked: &[&Change], command: &str) -> Value {
         "collections": reports.iter().map(json_one).collect::<Vec<_>>(),
         "blocked": blocked.iter().map(|change| value!({
             "address": change.address,
-            "reasons": change.blocked.iter().map(values::note).collect::<Vec<_>>(),
+            "reasons": change.blocked,
         })).collect::<Vec<_>>(),
         "summary": {
             "successful": count(reports, Ending::Successful),
