@@ -9,6 +9,7 @@ mod select;
 pub mod stored;
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,9 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Entry, Work};
 use crate::plan::ResolvedPlan;
 use crate::plan::resolved::{OnExisting, Verify};
-use crate::run::{self, Census, Execution, Observer, Pace, Report, Side, Sides, Task, Verified, compare_all};
+use crate::run::{
+    self, Census, Execution, ManagedPair, Observer, Pace, Report, Side, Sides, Task, Verified, compare_all,
+};
 use crate::state::{Remembered, StateError, Store};
 
 pub use look::look;
@@ -72,6 +75,8 @@ pub struct Stage {
     pub at_once: usize,
     /// Most rows of a split.
     pub split_rows: u64,
+    /// The clusters as the migration service knows them, where it is to move the rows and can.
+    pub managed: Option<Arc<ManagedPair>>,
 }
 
 /// Everything that was seen, and what is to be done about it.

@@ -15,6 +15,7 @@ pub mod milvus;
 mod patience;
 mod pressure;
 mod secret;
+pub mod zilliz;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::collection::{CollectionSchema, Key, LiveCollection};
 use crate::diagnostic::Code;
 use crate::mapping::{Mapping, Remark};
-use crate::plan::resolved::{OnExisting, Settings, Verify};
+use crate::plan::resolved::{Engine, OnExisting, Settings, Tier, Verify};
 use crate::state::Job;
 
 pub use change::{ASSUMED_BYTES_PER_SECOND, Change, Diff, Summary, estimated_seconds};
@@ -249,6 +249,13 @@ pub struct Seen {
     pub settings: Settings,
     /// Hash of everything that decides which rows arrive in which shape.
     pub plan_hash: String,
+    /// Who moves the rows.
+    pub engine: Engine,
+    /// Kinds of cluster of the source and of the target.
+    pub tiers: (Tier, Tier),
+    /// Why the migration service cannot move anything between these clusters, each with what to do; empty where it can, and
+    /// for [`Engine::Direct`].
+    pub not_managed: Vec<Note>,
     /// The source, if there is one.
     pub source: Option<LiveCollection>,
     /// Why one of the sides could not be looked at, if it could not.

@@ -16,7 +16,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Place, Prior, RowDiff, Rows, Seen, StateTrouble, decide};
 use crate::mapping::{self, Mapping};
 use crate::plan::resolved::{
-    Endpoint, Migration, OnExisting, PrimaryKey, SPLIT_ROWS, Select, Selection, Settings, Tier, Verify,
+    Endpoint, Engine, Migration, OnExisting, PrimaryKey, SPLIT_ROWS, Select, Selection, Settings, Tier, Verify,
 };
 use crate::plan::{Loaded, ResolvedPlan};
 use crate::run::{
@@ -42,7 +42,9 @@ struct Wanted {
     from: Place,
     to: Place,
     settings: Settings,
-    tier: Tier,
+    engine: Engine,
+    /// Kinds of cluster of the source and of the target.
+    tiers: (Tier, Tier),
 }
 
 impl Wanted {
@@ -84,6 +86,7 @@ pub async fn look(loaded: Loaded, depth: Depth, selecting: &Selecting) -> Result
                 pace: Pace::new(&migration.limits),
                 at_once: migration.limits.concurrency.max(1),
                 split_rows: migration.limits.split_rows,
+                managed: None,
             });
         }
     }
@@ -188,7 +191,8 @@ async fn expand(
                 from: place(&migration.source.uri, &migration.source_database, from),
                 to,
                 settings: selection.settings.clone(),
-                tier: migration.target.tier,
+                engine: migration.engine,
+                tiers: (migration.source.tier, migration.target.tier),
             };
             wanted.push((want, selection.span.clone()));
         }
@@ -248,7 +252,7 @@ async fn one(
     target_databases: Option<Vec<String>>,
     depth: Depth,
 ) -> Result<(diff::Entry, Option<Census>), FlowError> {
-    let Wanted { address, from, to, settings, tier, .. } = want;
+    let Wanted { address, from, to, settings, engine, tiers, .. } = want;
     let Stage { sides, at_once, split_rows, .. } = stage;
     let plan_hash = plan_hash(&from, &to, &settings);
     let id = JobId::of(&to.uri, &to.database, &to.collection);
@@ -294,10 +298,13 @@ async fn one(
         aliases.push((alias.clone(), behind.map(|live| live.name)));
     }
     let from_can = sides.source.capabilities();
-    let to_can = &within_tier(sides.target.capabilities(), tier);
+    let to_can = &within_tier(sides.target.capabilities(), tiers.1);
     let mut seen = Seen {
         address,
         plan_hash,
+        engine,
+        tiers,
+        not_managed: Vec::new(),
         target_database_exists: database_exists,
         mapping: None,
         source_rows: None,

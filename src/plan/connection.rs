@@ -306,6 +306,7 @@ pub(crate) fn resolve(name: &str, spec: &MilvusSpec, folder: &FilePath, span: Sp
     Some(Endpoint {
         name: name.to_owned(),
         uri: address.uri(),
+        cloud: None,
         auth,
         tls,
         connect_timeout: match timeouts.and_then(|timeouts| timeouts.connect.as_ref()) {

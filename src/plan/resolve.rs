@@ -5,7 +5,7 @@ use std::path::Path as FilePath;
 use super::connection;
 use super::model::{CollectionSpec, EndpointSpec, MigrationSpec, PlanFile, VerifySpec};
 use super::resolve_shape;
-use super::resolved::{Endpoint, Migration, ResolvedPlan, Select, Selection};
+use super::resolved::{Endpoint, Engine, Migration, ResolvedPlan, Select, Selection};
 use super::rules::migration_name;
 use super::settings::{self, SettingsFileRead};
 use super::tree::{Document, Path, child, steps};
@@ -90,6 +90,7 @@ impl Resolver<'_> {
             target_database,
             selections,
             limits: settings::limits(migration.limits.as_ref(), self.machine.and_then(SettingsFileRead::limits)),
+            engine: Engine::default(),
         })
     }
 

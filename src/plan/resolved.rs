@@ -38,6 +38,19 @@ pub struct Migration {
     pub selections: Vec<Selection>,
     /// How hard the run may press on the clusters.
     pub limits: Limits,
+    /// Who moves the rows.
+    pub engine: Engine,
+}
+
+/// Who moves the rows of a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// vecferry reads and writes them itself.
+    #[default]
+    Direct,
+    /// The migration service of Zilliz Cloud does it, on request and followed by vecferry.
+    ZillizCloud,
 }
 
 /// A cluster that the plan names, with everything that is needed to open a connection except the secrets themselves.
@@ -45,8 +58,11 @@ pub struct Migration {
 pub struct Endpoint {
     /// The key under `sources:` or `targets:`.
     pub name: String,
-    /// `http://host:port` or `https://host:port`, without user info, path or query.
+    /// `http://host:port` or `https://host:port`, without user info, path or query. Where `cloud` is given and the control
+    /// plane was not asked yet, a name for the cluster that no address has: [`CloudCluster::placeholder`].
     pub uri: String,
+    /// The cluster of Zilliz Cloud that it is, where the plan names it by its id or wants it made.
+    pub cloud: Option<CloudCluster>,
     /// How to log in.
     pub auth: Auth,
     /// TLS settings; used where the uri is `https`.
@@ -61,6 +77,90 @@ pub struct Endpoint {
     pub retry_timeout: Duration,
     /// Where the plan declares it, for messages.
     pub span: Span,
+}
+
+/// A cluster of Zilliz Cloud, which its control plane knows.
+#[derive(Debug, Clone)]
+pub struct CloudCluster {
+    /// Base address of the control plane: `https://host` or, for a simulator on this machine, `http://127.0.0.1:port`.
+    pub api: String,
+    /// The key that the control plane is asked with.
+    pub api_key: SecretRef,
+    /// Which cluster.
+    pub which: WhichCluster,
+    /// Whether it is resumed where it is suspended.
+    pub resume: bool,
+}
+
+impl CloudCluster {
+    /// What stands for the address until the control plane says it: `zilliz_cloud:in01-…`, or `zilliz_cloud:proj-…/name` for a
+    /// cluster that is to be made.
+    pub fn placeholder(&self) -> String {
+        match &self.which {
+            WhichCluster::Id(id) => format!("zilliz_cloud:{id}"),
+            WhichCluster::Make(new) => format!("zilliz_cloud:{}/{}", new.project_id, new.name),
+        }
+    }
+}
+
+/// Which cluster of Zilliz Cloud.
+#[derive(Debug, Clone)]
+pub enum WhichCluster {
+    /// One that exists, by its id.
+    Id(String),
+    /// One that is made where there is none of its name in its project.
+    Make(NewCluster),
+}
+
+/// A cluster that a plan wants made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewCluster {
+    /// Its name, unique in its project.
+    pub name: String,
+    /// The project, by its id.
+    pub project_id: String,
+    /// The region, as the control plane names it: `aws-us-west-2`.
+    pub region: String,
+    /// Its plan.
+    pub plan: CloudPlan,
+    /// Free text.
+    pub description: Option<String>,
+    /// File that its one-time password is written to, with mode 0600. Relative paths start at the plan file's folder.
+    pub password_file: PathBuf,
+}
+
+/// What a cluster is paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloudPlan {
+    /// Serverless, without compute units of its own.
+    Serverless,
+    /// Dedicated, Standard.
+    Standard {
+        /// The type of its compute units.
+        cu_type: CuType,
+        /// How many it has.
+        cu_size: u32,
+    },
+    /// Dedicated, Enterprise.
+    Enterprise {
+        /// The type of its compute units.
+        cu_type: CuType,
+        /// How many it has.
+        cu_size: u32,
+    },
+}
+
+/// What a compute unit (CU) is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CuType {
+    /// Speed.
+    PerformanceOptimized,
+    /// Many rows.
+    CapacityOptimized,
+    /// Very many rows that are rarely asked for.
+    TieredStorage,
 }
 
 /// What kind of cluster an endpoint is. Limits differ by it that no server tells.

@@ -116,6 +116,7 @@ impl SavedEndpoint {
         Endpoint {
             name: self.name.clone(),
             uri: self.uri.clone(),
+            cloud: None,
             auth,
             tls: Tls {
                 ca: self.tls_ca.clone(),

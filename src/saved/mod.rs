@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic, SourceText, Span};
 use crate::diff::{Change, Diff};
-use crate::plan::resolved::{Limits, Migration, Select, Selection, Settings};
+use crate::plan::resolved::{Engine, Limits, Migration, Select, Selection, Settings};
 use crate::plan::{ResolvedPlan, StatePlace};
 pub use endpoint::LiteralSecret;
 use endpoint::SavedEndpoint;
@@ -333,6 +333,7 @@ fn resolved(plan: &SavedFile, span: &Span) -> ResolvedPlan {
             })
             .collect(),
         limits: saved.limits.clone(),
+        engine: Engine::default(),
     };
     ResolvedPlan {
         file: plan.file.clone(),

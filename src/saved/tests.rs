@@ -9,6 +9,7 @@ fn endpoint(name: &str, auth: Auth) -> Endpoint {
     Endpoint {
         name: name.to_owned(),
         uri: "http://127.0.0.1:19530".to_owned(),
+        cloud: None,
         auth,
         tls: Tls { ca: Some(PathBuf::from("ca.pem")), ..Tls::default() },
         tier: Tier::Serverless,
@@ -43,6 +44,7 @@ fn plan(auth: Auth) -> ResolvedPlan {
             target_database: "main".to_owned(),
             selections: vec![selection],
             limits: Limits { write_mb_per_s: Some(16.5), concurrency: 4, split_rows: 40_000 },
+            engine: Engine::Direct,
         }],
     }
 }

@@ -23,7 +23,7 @@ use crate::cluster::{Moment, ReadSide};
 use crate::collection::{Key, KeyRange};
 use crate::diff::{Action, Entry, Prior, Rows, Seen, Work, decide};
 use crate::mapping::{self, Mapping};
-use crate::plan::resolved::Limits;
+use crate::plan::resolved::{Engine, Limits, Tier};
 use crate::state::{JobId, Progress, Split, Store};
 use case::{Case, Flavour, NAME, cases, described};
 use fake::{FakeCluster, Stage};
@@ -102,6 +102,9 @@ fn look(case: &Case, stage: &Stage, store: &Store) -> (Entry, Option<Census>) {
     let entry = decide(Seen {
         address: "m.default.docs".into(),
         plan_hash: "p1:sha256:aa".into(),
+        engine: Engine::Direct,
+        tiers: (Tier::SelfHosted, Tier::SelfHosted),
+        not_managed: Vec::new(),
         source: Some(source),
         source_error: None,
         state_error: None,
