@@ -337,6 +337,26 @@ codes! {
         "Some rows do not fit, and the plan says `on_misfit: quarantine`: they are written to files beside the state with the reason and the key, and are missing on the target. As long as there are any, apply and verify end with exit code 3.";
     LosesKeys = "VF1206", Warning, "keys of the dynamic field are left behind",
         "The source has a dynamic field and the target does not. The keys listed are in the rows and in no field of the target, so their values do not arrive.";
+    PasswordFileExists = "VF1041", Error, "something stands where a password is to go",
+        "The password of a new cluster of Zilliz Cloud is said once and never again. It is written to the file that the plan names, and a file that is there may hold another password, so it is not overwritten.";
+    ClusterUnclear = "VF1042", Error, "several clusters have that name",
+        "A plan that wants a cluster made looks for one of its name in its project first, so that it is made once. There are several, and nothing tells which one is meant.";
+    ClusterMissing = "VF1043", Error, "the control plane knows no such cluster",
+        "The plan names a cluster of Zilliz Cloud by its id, and the control plane has none of that id that the API key may see. Nothing was read or written anywhere.";
+    ClusterSuspended = "VF1044", Error, "a cluster is suspended",
+        "A suspended cluster of Zilliz Cloud answers nobody, so its collections cannot be looked at. It is resumed by `apply` where the plan says `resume: true`, because a cluster that runs costs money; `plan` and `verify` never resume one.";
+    ClusterNotReady = "VF1045", Error, "a cluster is not ready",
+        "The cluster is being made, resumed or changed, and cannot be talked to yet. `apply` waits until it can be; `plan` and `verify` do not.";
+    ClusterGone = "VF1111", Warning, "a cluster that was made is gone",
+        "The state remembers a run that had this cluster made, and the control plane no longer has it. Where there is none of its name, it is made again.";
+    ClusterAskedFor = "VF1112", Warning, "a cluster was asked for and is not there",
+        "A run was stopped between its request for a cluster and the answer, and the control plane has no cluster of that name. It is asked for again; the service refuses a name that exists, so there will be one.";
+    ClusterExists = "VF1113", Warning, "a cluster of that name exists",
+        "The plan wants a cluster made, and one of its name is in the project already. It is used as it is: a cluster is made once, however often a plan is applied and whatever becomes of the state.";
+    ClusterStatus = "VF1211", Warning, "a cluster does not simply run",
+        "The control plane has another word than RUNNING for the cluster. A migration job may be at work in it, or something may be wrong with it.";
+    ClusterOtherwise = "VF1212", Warning, "a cluster is not as the plan wants it made",
+        "The cluster that the plan wants made exists, and has another region, plan or size than the plan says. vecferry makes clusters and never changes one.";
     SameTargetTwice = "VF1015", Error, "two collections have the same target",
         "Through a pattern, two entries of the plan would write to the same collection of the target.";
 }

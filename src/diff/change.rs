@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, ChangeSet, Entry, Line, LostKeys, Note, Place, RowDiff, Rows, Survey, Work};
+use super::{Action, ChangeSet, ClusterChange, ClusterEntry, Entry, Line, LostKeys, Note, Place, RowDiff, Rows, Survey, Work};
 use crate::collection::Key;
 
 /// Bytes a second that the estimate of the time assumes. It is said beside each estimate, because nobody knows what two
@@ -18,6 +18,9 @@ pub struct Diff {
     pub changes: Vec<Change>,
     /// Addresses that the plan names and the command leaves out, by `--target` or `--exclude`.
     pub not_selected: Vec<String>,
+    /// Clusters of Zilliz Cloud that the plan names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterChange>,
 }
 
 /// What happens to one collection.
@@ -144,7 +147,11 @@ impl Entry {
 impl ChangeSet {
     /// What is shown of it, beside the addresses that the command leaves out.
     pub fn diff(&self, not_selected: &[String]) -> Diff {
-        Diff { changes: self.entries.iter().map(Entry::change).collect(), not_selected: not_selected.to_vec() }
+        Diff {
+            changes: self.entries.iter().map(Entry::change).collect(),
+            not_selected: not_selected.to_vec(),
+            clusters: self.clusters.iter().map(ClusterEntry::change).collect(),
+        }
     }
 }
 
@@ -157,6 +164,7 @@ impl Diff {
     /// Whether `apply` would do something.
     pub fn has_changes(&self) -> bool {
         self.changes.iter().any(|change| change.work != Work::None)
+            || self.clusters.iter().any(|cluster| cluster.action == Action::Create)
     }
 }
 

@@ -2,6 +2,7 @@
 //! a file. What `run` does is decided here and nowhere else.
 
 mod change;
+mod cluster;
 mod decide;
 mod lines;
 mod remarks;
@@ -20,6 +21,7 @@ use crate::state::Job;
 pub use change::{ASSUMED_BYTES_PER_SECOND, Change, Diff, Summary, estimated_seconds};
 #[cfg(test)]
 pub use change::{Counted, RowsOfBoth};
+pub use cluster::{ClusterChange, ClusterEntry, LiveCluster, PriorCluster, SeenCluster, decide_cluster};
 pub use decide::{MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, decide};
 pub use lines::{field_text, lines};
 pub use remarks::unloadable;
@@ -447,6 +449,8 @@ impl Entry {
 pub struct ChangeSet {
     /// In the order of the plan.
     pub entries: Vec<Entry>,
+    /// Clusters of Zilliz Cloud that the plans name, in the order of the plans.
+    pub clusters: Vec<ClusterEntry>,
 }
 
 impl ChangeSet {
@@ -458,6 +462,7 @@ impl ChangeSet {
     /// Whether `apply` would do something.
     pub fn has_changes(&self) -> bool {
         self.entries.iter().any(|entry| entry.work != Work::None)
+            || self.clusters.iter().any(|cluster| cluster.action == Action::Create)
     }
 }
 

@@ -286,6 +286,7 @@ fn the_summary_is_an_interface() {
             decide(Seen { target: Some(live(&[])), ..seen(OnExisting::Fail) }),
             decide(Seen { target: Some(live(&[])), ..seen(OnExisting::Replace) }),
         ],
+        clusters: Vec::new(),
     };
     assert_eq!(changes.summary().to_string(), "Plan: 1 to create, 0 to update, 1 to replace, 0 unchanged, 1 blocked.");
 }

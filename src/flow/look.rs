@@ -122,7 +122,7 @@ pub async fn look(loaded: Loaded, depth: Depth, selecting: &Selecting) -> Result
         .into_iter()
         .collect::<Result<_, _>>()?;
     entries.sort_by_key(|(number, ..)| *number);
-    let (mut changes, mut details) = (ChangeSet { entries: Vec::new() }, Vec::new());
+    let (mut changes, mut details) = (ChangeSet { entries: Vec::new(), clusters: Vec::new() }, Vec::new());
     for (_, entry, detail) in entries {
         changes.entries.push(entry);
         details.push(detail);

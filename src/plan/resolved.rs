@@ -151,6 +151,25 @@ pub enum CloudPlan {
     },
 }
 
+impl CloudPlan {
+    /// The service's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Serverless => "Serverless",
+            Self::Standard { .. } => "Standard",
+            Self::Enterprise { .. } => "Enterprise",
+        }
+    }
+
+    /// The type and number of its compute units, where it has its own.
+    pub fn units(self) -> Option<(CuType, u32)> {
+        match self {
+            Self::Serverless => None,
+            Self::Standard { cu_type, cu_size } | Self::Enterprise { cu_type, cu_size } => Some((cu_type, cu_size)),
+        }
+    }
+}
+
 /// What a compute unit (CU) is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -161,6 +180,17 @@ pub enum CuType {
     CapacityOptimized,
     /// Very many rows that are rarely asked for.
     TieredStorage,
+}
+
+impl CuType {
+    /// The service's word.
+    pub fn service_word(self) -> &'static str {
+        match self {
+            Self::PerformanceOptimized => "Performance-optimized",
+            Self::CapacityOptimized => "Capacity-optimized",
+            Self::TieredStorage => "Tiered-storage",
+        }
+    }
 }
 
 /// What kind of cluster an endpoint is. Limits differ by it that no server tells.

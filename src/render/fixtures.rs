@@ -164,7 +164,7 @@ pub(super) fn diff() -> Diff {
         note(Code::TargetExists, None, "the target exists, made not by vecferry", Some(help)),
         note(Code::CannotHold, Some("v"), "Milvus 2.3.5 does not hold FLOAT16_VECTOR", None),
     ];
-    Diff { changes: vec![create, converge, resume, replace, unchanged, drifted, blocked], not_selected: Vec::new() }
+    Diff { changes: vec![create, converge, resume, replace, unchanged, drifted, blocked], ..Diff::default() }
 }
 
 /// A plan of five hundred collections as people have them: most arrive as they are, some families get another shape, one is
@@ -192,7 +192,7 @@ pub(super) fn many() -> Diff {
     let mut last = diff();
     changes.push(last.changes.remove(6));
     changes.push(last.changes.remove(3));
-    Diff { changes, not_selected: Vec::new() }
+    Diff { changes, ..Diff::default() }
 }
 
 /// What stands outside of fenced blocks.

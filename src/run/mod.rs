@@ -18,6 +18,7 @@
 //! - **A full disk**: a record that cannot be written stops the job before the rows that it announces are sent.
 
 mod census;
+pub mod clusters;
 mod compare;
 mod copy;
 mod error;

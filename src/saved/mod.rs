@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic, SourceText, Span};
-use crate::diff::{Change, Diff};
+use crate::diff::{Change, ClusterChange, Diff};
 use crate::plan::resolved::{Engine, Limits, Migration, Select, Selection, Settings};
 use crate::plan::{ResolvedPlan, StatePlace};
 pub use endpoint::LiteralSecret;
@@ -52,6 +52,9 @@ pub struct SavedPlan {
     plans: Vec<SavedFile>,
     /// What happens to each collection.
     pub changes: Vec<Change>,
+    /// Clusters of Zilliz Cloud that the plans name, as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterChange>,
     /// Addresses that were left out by `--target` or `--exclude`.
     pub not_selected: Vec<String>,
     /// What both sides and the state looked like, in the order of the changes.
@@ -119,6 +122,7 @@ impl SavedPlan {
             scanned: contents.scanned,
             plans,
             changes: contents.diff.changes,
+            clusters: contents.diff.clusters,
             not_selected: contents.diff.not_selected,
             pins: contents.pins,
         };
@@ -140,7 +144,11 @@ impl SavedPlan {
 
     /// What happens to each collection.
     pub fn diff(&self) -> Diff {
-        Diff { changes: self.changes.clone(), not_selected: self.not_selected.clone() }
+        Diff {
+            changes: self.changes.clone(),
+            not_selected: self.not_selected.clone(),
+            clusters: self.clusters.clone(),
+        }
     }
 
     /// The plans, to be looked at and carried out again. Messages about them point to `file`.

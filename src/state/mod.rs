@@ -8,6 +8,7 @@
 //! <state>/jobs/<name>-<hash>.tail         how many records that journal has at least; see `tail`
 //! <state>/jobs/<name>-<hash>.<time>.old   a journal that was begun anew, replaced or forgotten; nothing reads it
 //! <state>/locks/<name>-<hash>.lock        locked while a run writes to the target, and says who; see `lock` and `owner`
+//! <state>/clusters/<name>-<hash>.json     a cluster that a run had made, or asked for; see `clusters`
 //! <state>/requests/<run>.request          asks a run to stop; see `requests`
 //! <state>/quarantine/<name>-<hash>/<run>/split-00012.ndjson   rows that do not fit; see `quarantine`
 //! ```
@@ -21,6 +22,7 @@
 //! it dies.
 
 mod bucket;
+mod clusters;
 mod durable;
 mod error;
 mod job;
@@ -36,6 +38,7 @@ mod tail;
 mod tests;
 mod transfer;
 
+pub use clusters::MadeCluster;
 pub use error::{RemoteKind, StateError};
 pub use job::{FORMAT, Header, Job, Outcome, Progress, Record, Split, Tally};
 pub use journal::Journal;

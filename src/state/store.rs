@@ -27,7 +27,7 @@ pub struct Store {
 
 /// Where it lies.
 #[derive(Debug, Clone)]
-enum Place {
+pub(super) enum Place {
     Folder(PathBuf),
     Bucket(Bucket),
 }
@@ -95,6 +95,11 @@ impl Store {
                 Ok(Self { place: Place::Bucket(Bucket::open(bucket, prefix, *lease)?) })
             }
         }
+    }
+
+    /// Where it lies, for the parts of the state that are files of their own.
+    pub(super) fn lies(&self) -> &Place {
+        &self.place
     }
 
     /// The state in a store of objects.

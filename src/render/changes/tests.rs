@@ -50,7 +50,7 @@ fn the_last_line_is_the_summary() {
 #[test]
 fn nothing_to_do_is_said() {
     let changes = ["a", "b"].map(|name| change(name, Action::Unchanged, Work::None)).to_vec();
-    insta::assert_snapshot!(text(&Diff { changes, not_selected: Vec::new() }, NARROW), @r"
+    insta::assert_snapshot!(text(&Diff { changes, ..Diff::default() }, NARROW), @r"
     Signs: = nothing to do
 
       = kb.main.a  nothing to do
@@ -59,7 +59,7 @@ fn nothing_to_do_is_said() {
     No changes. Target matches the plan.
     Plan: 0 to create, 0 to update, 0 to replace, 2 unchanged, 0 blocked.
     ");
-    let blocked = Diff { not_selected: Vec::new(), changes: vec![change("a", Action::Blocked, Work::None)] };
+    let blocked = Diff { changes: vec![change("a", Action::Blocked, Work::None)], ..Diff::default() };
     assert!(!text(&blocked, NARROW).contains(NO_CHANGES));
     assert!(!markdown(&blocked).contains(NO_CHANGES));
 }
@@ -79,7 +79,7 @@ fn nasty() -> Change {
 
 #[test]
 fn names_from_outside_stay_in_their_place() {
-    let changes = Diff { not_selected: Vec::new(), changes: vec![nasty(), change("b", Action::Unchanged, Work::None)] };
+    let changes = Diff { changes: vec![nasty(), change("b", Action::Unchanged, Work::None)], ..Diff::default() };
     let text = text(&changes, WIDE);
     assert!(!text.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text}");
     assert_sound(&markdown(&changes));
@@ -95,7 +95,7 @@ fn a_comment_has_room_for_what_matters_whatever_the_number_of_entries() {
         entry
     }));
     changes.push(diff().changes.remove(6));
-    let markdown = markdown(&Diff { changes, not_selected: Vec::new() });
+    let markdown = markdown(&Diff { changes, ..Diff::default() });
     assert_sound(&markdown);
     assert!(markdown.contains("| `!` | `kb.main.logs` | **blocked** |"), "what is blocked comes first");
     assert!(markdown.contains("<details><summary>! <code>kb.main.logs</code></summary>"));

@@ -88,7 +88,7 @@ fn nasty() -> Diff {
     blocked.blocked = vec![note(Code::TargetExists, name, NASTY, name)];
     let mut changes = vec![create; 20];
     changes.push(blocked);
-    Diff { changes, not_selected: vec![NASTY.to_owned()] }
+    Diff { changes, not_selected: vec![NASTY.to_owned()], ..Diff::default() }
 }
 
 /// Writes them where somebody wants to look at them: `VECFERRY_PAGES=FOLDER cargo test --lib page`.
