@@ -2,11 +2,13 @@
 //!
 //! `plan` looks and decides; `apply` goes on to run; `verify` looks and proves. Each begins with [`look`].
 
+mod cloud;
 pub mod inspect;
 mod look;
 mod saved;
 mod select;
 pub mod stored;
+mod unmade;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -20,10 +22,12 @@ use crate::diff::{self, ChangeSet, Entry, Work};
 use crate::plan::ResolvedPlan;
 use crate::plan::resolved::{OnExisting, Verify};
 use crate::run::{
-    self, Census, Execution, ManagedPair, Observer, Pace, Report, Side, Sides, Task, Verified, compare_all,
+    self, Census, Execution, JobError, ManagedPair, Observer, Pace, Report, Side, Sides, Task, Verified, compare_all,
 };
 use crate::state::{Remembered, StateError, Store};
 
+use cloud::Clouds;
+pub use cloud::Waiting;
 pub use look::look;
 pub use saved::{look_again, save};
 pub use select::{Pattern, Selecting};
@@ -40,6 +44,15 @@ pub enum FlowError {
     Connect(Box<ClusterError>, Span),
     /// A cluster could not be talked to.
     Cluster(ClusterError),
+    /// A cluster of Zilliz Cloud is not there, or cannot be talked to as it stands.
+    NotReady {
+        /// What is wrong, where, and what to do.
+        found: Box<Diagnostic>,
+        /// Whether waiting may be all that is needed.
+        temporary: bool,
+    },
+    /// Something that had to be done before anything could be looked at was not.
+    Job(JobError),
     /// The state could not be read.
     State(StateError),
     /// What `--target` or `--exclude` say takes none of the addresses.
@@ -97,12 +110,24 @@ pub struct View {
     pub saved_plan: Option<String>,
     /// Addresses that were not selected.
     pub not_selected: Vec<String>,
+    /// What the control planes of Zilliz Cloud said.
+    clouds: Clouds,
 }
 
 impl View {
     /// What is shown of what was decided.
     pub fn diff(&self) -> diff::Diff {
         self.changes.diff(&self.not_selected)
+    }
+
+    /// Makes the clusters that the plans want and that are not there, and waits until they can be talked to. What was looked at is
+    /// then out of date, and the caller looks again.
+    ///
+    /// # Errors
+    ///
+    /// Why one of them could not be made.
+    pub async fn make_clusters(&self, run: &str, waiting: &Waiting<'_>) -> Result<(), JobError> {
+        self.clouds.make(&self.store, run, self.saved_plan.as_deref(), waiting).await
     }
 }
 

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::exit_code::ExitCode;
 use super::page::PageArgs;
 use super::select::SelectArgs;
 use super::{Context, Form, Output, plan, session};
-use crate::diff::{Diff, Work};
-use crate::flow::{self, Depth, Selecting, View};
+use crate::diff::{Action, Change, Diff, Work};
+use crate::flow::{self, Depth, Selecting, View, Waiting};
 use crate::plan::Loaded;
 use crate::render::page::{self, Recorder};
 use crate::render::progress::Expected;
@@ -39,6 +40,7 @@ pub(super) struct ApplyArgs {
 }
 
 /// What is to be applied.
+#[derive(Clone)]
 enum Wanted {
     Plans(Box<Loaded>),
     Saved(Box<SavedPlan>, PathBuf),
@@ -51,6 +53,7 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
     };
     let approved = arguments.auto_approve || matches!(wanted, Wanted::Saved(..));
     session::block_on(context, async {
+        let asked_for = wanted.clone();
         let mut view = match look(wanted, arguments, context).await {
             Ok(view) => view,
             Err(code) => return code,
@@ -76,12 +79,18 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
                 Err(code) => return code,
             }
         }
-        let stop = session::stop_on_signals(context);
+        let (stop, run) = (session::stop_on_signals(context), flow::new_run());
+        if view.changes.clusters.iter().any(|cluster| cluster.action == Action::Create) {
+            view = match with_clusters(&view, &run, &stop, asked_for, arguments, context).await {
+                Ok(view) => view,
+                Err(code) => return code,
+            };
+        }
         let working = view.changes.entries.iter().filter(|entry| entry.work != Work::None);
         let expected =
             Expected { collections: working.clone().count(), rows: working.map(|entry| entry.rows_to_copy).sum() };
         let progress = session::progress(context, expected);
-        let (run, requests) = (flow::new_run(), view.store.requests());
+        let requests = view.store.requests();
         session::stop_on_request(requests.clone(), run.clone(), &stop, context);
         let recorder = Recorder::new(&progress);
         let reports = flow::apply(&mut view, &run, &recorder, &stop).await;
@@ -97,6 +106,44 @@ pub(super) fn run(arguments: &ApplyArgs, context: &Context) -> ExitCode {
             (code, _) => code,
         }
     })
+}
+
+/// Makes the clusters that the plan wants, and looks at everything again: what a new cluster is like shows only once it is there.
+/// What was approved is then done; what would be otherwise is shown and, where somebody was asked, asked again.
+async fn with_clusters(
+    view: &View,
+    run: &str,
+    stop: &CancellationToken,
+    wanted: Wanted,
+    arguments: &ApplyArgs,
+    context: &Context,
+) -> Result<View, ExitCode> {
+    let tell = |what: &str| context.printer.note(&format!("{what}\n"));
+    let waiting = Waiting { stop, tell: &tell };
+    if let Err(error) = view.make_clusters(run, &waiting).await {
+        session::say(&error.to_string(), error.help(), context);
+        return Err(session::of_job(&error));
+    }
+    let asks = !arguments.auto_approve && matches!(wanted, Wanted::Plans(_));
+    let now = look(wanted, arguments, context).await?;
+    if decided_alike(&view.diff(), &now.diff()) {
+        return Ok(now);
+    }
+    context.printer.important("The new cluster is not quite as it was expected to be. What is done now:\n");
+    context.printer.important(&changes::text(&now.diff(), context.printer.stderr_style()));
+    if asks && !session::approved_in_time(context).await? {
+        return Err(ExitCode::Failure);
+    }
+    Ok(now)
+}
+
+/// Whether two looks came to the same, before and after a cluster was made.
+fn decided_alike(before: &Diff, after: &Diff) -> bool {
+    before.changes.len() == after.changes.len()
+        && before.changes.iter().zip(&after.changes).all(|(before, after)| {
+            let decided = |change: &Change| (change.action, change.work, change.lines.clone(), change.blocked.clone());
+            decided(before) == decided(after)
+        })
 }
 
 /// Plans, or one saved plan alone.
@@ -120,13 +167,16 @@ fn wanted(arguments: &ApplyArgs, context: &Context) -> Result<Wanted, ExitCode> 
 
 /// Looks at both sides. Of a saved plan, everything must be as it was.
 async fn look(wanted: Wanted, arguments: &ApplyArgs, context: &Context) -> Result<View, ExitCode> {
+    // Who looks in order to act may wait for a cluster, and resume one where the plan says so.
+    let tell = |what: &str| context.printer.note(&format!("{what}\n"));
+    let waiting = Waiting { stop: &CancellationToken::new(), tell: &tell };
     let looked = match wanted {
         Wanted::Plans(loaded) => {
             let selecting = arguments.select.selecting();
-            session::unless_interrupted(flow::look(*loaded, Depth::Rows, &selecting), context).await?
+            session::unless_interrupted(flow::look(*loaded, Depth::Rows, &selecting, Some(&waiting)), context).await?
         }
         Wanted::Saved(saved, file) => {
-            let looked = session::unless_interrupted(flow::look_again(&saved, &file), context).await?;
+            let looked = session::unless_interrupted(flow::look_again(&saved, &file, Some(&waiting)), context).await?;
             match looked {
                 Ok((_, found)) if !found.is_empty() => {
                     say_stale(&found, context)?;

@@ -9,7 +9,7 @@ use super::exit_code::ExitCode;
 use super::page::PageArgs;
 use super::select::SelectArgs;
 use super::{Context, Form, Output, session};
-use crate::diff::Diff;
+use crate::diff::{Action, Diff};
 use crate::flow::{self, Depth, View};
 use crate::plan::StatePlace;
 use crate::render::{changes, page};
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
     session::block_on(context, async {
         let depth = if arguments.scan { Depth::Everything } else { Depth::Rows };
         let selecting = arguments.select.selecting();
-        let looking = flow::look(loaded, depth, &selecting);
+        let looking = flow::look(loaded, depth, &selecting, None);
         let view = match session::unless_interrupted(looking, context).await {
             Ok(Ok(view)) => view,
             Ok(Err(error)) => return session::say_flow_error(&error, context),
@@ -119,5 +119,6 @@ pub(super) fn blocked(view: &View) -> Option<ExitCode> {
     if view.changes.entries.iter().any(|entry| entry.state_conflict) {
         return Some(ExitCode::Stale);
     }
-    (view.changes.summary().blocked > 0).then_some(ExitCode::Incomplete)
+    let cluster_blocked = view.changes.clusters.iter().any(|cluster| cluster.action == Action::Blocked);
+    (cluster_blocked || view.changes.summary().blocked > 0).then_some(ExitCode::Incomplete)
 }

@@ -89,6 +89,14 @@ pub(super) fn say_flow_error(error: &FlowError, context: &Context) -> ExitCode {
             say(&error.to_string(), error.help(), context);
             of_cluster(error)
         }
+        FlowError::NotReady { found, temporary } => {
+            say_diagnostic(found, context);
+            if *temporary { ExitCode::Temporary } else { ExitCode::Failure }
+        }
+        FlowError::Job(error) => {
+            say(&error.to_string(), error.help(), context);
+            of_job(error)
+        }
         FlowError::State(error) => {
             say(&error.to_string(), error.help(), context);
             of_state(error)

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &VerifyArgs, context: &Context) -> ExitCode {
     });
     session::block_on(context, async {
         let selecting = arguments.select.selecting();
-        let looking = flow::look(loaded, Depth::Schemas, &selecting);
+        let looking = flow::look(loaded, Depth::Schemas, &selecting, None);
         let view = match session::unless_interrupted(looking, context).await {
             Ok(Ok(view)) => view,
             Ok(Err(error)) => return session::say_flow_error(&error, context),

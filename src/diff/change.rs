@@ -4,7 +4,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, ChangeSet, ClusterChange, ClusterEntry, Entry, Line, LostKeys, Note, Place, RowDiff, Rows, Survey, Work};
+use super::{
+    Action, ChangeSet, ClusterChange, ClusterEntry, Entry, Line, LostKeys, Note, Place, RowDiff, Rows, Survey, Work,
+};
 use crate::collection::Key;
 
 /// Bytes a second that the estimate of the time assumes. It is said beside each estimate, because nobody knows what two

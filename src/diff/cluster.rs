@@ -40,7 +40,7 @@ impl LiveCluster {
             (size, kind) => format!(", {size} CU {kind}"),
         };
         let region = if self.region.is_empty() { String::new() } else { format!(", {}", self.region) };
-        format!("{} {}{units}{region}, {}", self.id, self.plan, self.status)
+        format!("{} {}{units}{region}", self.name, self.plan)
     }
 }
 
@@ -102,8 +102,10 @@ pub struct ClusterChange {
     pub placeholder: String,
     /// What happens to it: `create`, `unchanged` or `blocked`.
     pub action: Action,
-    /// What it is, in a few words: id, plan, compute units, region, status; or what is asked for.
+    /// What it is, in a few words: name, plan, compute units, region; or what is asked for.
     pub facts: String,
+    /// The service's word for what can be done with it; null before it is made.
+    pub status: Option<String>,
     /// Why it is blocked; empty unless it is.
     pub blocked: Vec<Note>,
     /// What could go wrong.
@@ -115,14 +117,8 @@ pub struct ClusterChange {
 /// Decides about one cluster.
 pub fn decide_cluster(seen: SeenCluster) -> ClusterEntry {
     let warnings = seen.limits.clone();
-    let mut entry = ClusterEntry {
-        seen,
-        live: None,
-        action: Action::Unchanged,
-        blocked: Vec::new(),
-        warnings,
-        notes: Vec::new(),
-    };
+    let mut entry =
+        ClusterEntry { seen, live: None, action: Action::Unchanged, blocked: Vec::new(), warnings, notes: Vec::new() };
     match entry.seen.wanted.clone() {
         Some(wanted) => choose(&mut entry, &wanted),
         None => entry.live = entry.seen.found.first().cloned(),
@@ -131,7 +127,8 @@ pub fn decide_cluster(seen: SeenCluster) -> ClusterEntry {
         && !live.is_running
         && !live.is_migrating
     {
-        let message = format!("its status is {}, of which vecferry does not know what it means for its rows", live.status);
+        let message =
+            format!("its status is {}, of which vecferry does not know what it means for its rows", live.status);
         entry.warnings.push(
             Note::new(Code::ClusterStatus, message).help("look at it in the console before rows are read or written"),
         );
@@ -170,7 +167,10 @@ fn choose(entry: &mut ClusterEntry, wanted: &NewCluster) {
                 );
             }
             if let Some(prior) = made.as_ref().filter(|prior| prior.id.is_none()) {
-                let message = format!("run {} was stopped while it asked for this cluster, and there is none: it is asked for again", prior.run);
+                let message = format!(
+                    "run {} was stopped while it asked for this cluster, and there is none: it is asked for again",
+                    prior.run
+                );
                 entry.notes.push(Note::new(Code::ClusterAskedFor, message));
             }
             return;
@@ -187,9 +187,16 @@ fn choose(entry: &mut ClusterEntry, wanted: &NewCluster) {
         }
         (None, several) => {
             let ids: Vec<&str> = several.iter().map(|live| live.id.as_str()).collect();
-            let message = format!("{} clusters of {} are named `{}`: {}", ids.len(), wanted.project_id, wanted.name, ids.join(", "));
+            let message = format!(
+                "{} clusters of {} are named `{}`: {}",
+                ids.len(),
+                wanted.project_id,
+                wanted.name,
+                ids.join(", ")
+            );
             entry.blocked.push(
-                Note::new(Code::ClusterUnclear, message).help("name the one that is meant by `cluster_id` instead of `create`"),
+                Note::new(Code::ClusterUnclear, message)
+                    .help("name the one that is meant by `cluster_id` instead of `create`"),
             );
             return;
         }
@@ -232,10 +239,11 @@ impl ClusterEntry {
             placeholder: self.seen.placeholder.clone(),
             action: self.action,
             facts: match (&self.live, &self.seen.wanted) {
-                (Some(live), _) => format!("{} {}", live.name, live.facts()),
+                (Some(live), _) => live.facts(),
                 (None, Some(wanted)) => asked_for(wanted),
                 (None, None) => String::new(),
             },
+            status: self.live.as_ref().map(|live| live.status.clone()),
             blocked: self.blocked.clone(),
             warnings: self.warnings.clone(),
             notes: self.notes.clone(),

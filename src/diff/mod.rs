@@ -251,6 +251,8 @@ pub struct Seen {
     pub settings: Settings,
     /// Hash of everything that decides which rows arrive in which shape.
     pub plan_hash: String,
+    /// The same for a target whose cluster the plan has made, by the name that it has before. Saved plans are held against it.
+    pub pinned_hash: String,
     /// Who moves the rows.
     pub engine: Engine,
     /// Kinds of cluster of the source and of the target.

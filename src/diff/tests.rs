@@ -60,6 +60,7 @@ fn seen(on_existing: OnExisting) -> Seen {
         to: place("http://b:1"),
         settings,
         plan_hash: HASH.into(),
+        pinned_hash: HASH.into(),
         engine: Engine::Direct,
         tiers: (Tier::SelfHosted, Tier::SelfHosted),
         not_managed: Vec::new(),

@@ -8,7 +8,9 @@ use futures::StreamExt;
 use globset::{Glob, GlobSetBuilder};
 use sha2::{Digest, Sha256};
 
+use super::cloud::{Clouds, Waiting};
 use super::select::as_planned;
+use super::unmade::Unmade;
 use super::{Depth, Detail, FlowError, Selecting, Stage, View};
 use crate::cluster::{self, ClusterError, ErrorKind, ReadSide, Scan, WriteSide};
 use crate::collection::{Capabilities, DEFAULT_PARTITION, Field, LiveCollection, LoadState};
@@ -16,7 +18,8 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Place, Prior, RowDiff, Rows, Seen, StateTrouble, decide};
 use crate::mapping::{self, Mapping};
 use crate::plan::resolved::{
-    Endpoint, Engine, Migration, OnExisting, PrimaryKey, SPLIT_ROWS, Select, Selection, Settings, Tier, Verify,
+    CloudCluster, Endpoint, Engine, Migration, OnExisting, PrimaryKey, SPLIT_ROWS, Select, Selection, Settings, Tier,
+    Verify, WhichCluster,
 };
 use crate::plan::{Loaded, ResolvedPlan};
 use crate::run::{
@@ -41,6 +44,10 @@ struct Wanted {
     address: String,
     from: Place,
     to: Place,
+    /// The target by the name that it has before its cluster is made, where the plan has it made.
+    planned_to: Place,
+    /// Why its cluster cannot be made, if it cannot.
+    no_cluster: Option<String>,
     settings: Settings,
     engine: Engine,
     /// Kinds of cluster of the source and of the target.
@@ -55,9 +62,16 @@ impl Wanted {
     }
 }
 
-/// Looks at everything that is selected, and decides.
-pub async fn look(loaded: Loaded, depth: Depth, selecting: &Selecting) -> Result<View, FlowError> {
+/// Looks at everything that is selected, and decides. With `waiting`, clusters of Zilliz Cloud that cannot be talked to yet are
+/// waited for, and resumed where the plan allows it.
+pub async fn look(
+    mut loaded: Loaded,
+    depth: Depth,
+    selecting: &Selecting,
+    waiting: Option<&Waiting<'_>>,
+) -> Result<View, FlowError> {
     let store = Store::open(&loaded.settings.state)?;
+    let mut clouds = Clouds::locate(&mut loaded.plans, &store, selecting, waiting).await?;
     let mut warnings = loaded.warnings;
     let mut clusters = Clusters::default();
     let (mut stages, mut wanted, mut not_selected) = (Vec::new(), Vec::new(), Vec::new());
@@ -73,7 +87,7 @@ pub async fn look(loaded: Loaded, depth: Depth, selecting: &Selecting) -> Result
                 source: clusters.open(&migration.source).await?,
                 target: clusters.open(&migration.target).await?,
             };
-            let found = expand(migration, &*sides.source, stages.len(), &mut warnings).await?;
+            let found = expand(migration, &*sides.source, stages.len(), &clouds, &mut warnings).await?;
             if let Some(plan) = plans.last_mut() {
                 let taken = found.iter().filter(|(want, _)| selecting.takes(&want.address));
                 let selections = taken.map(|(want, span)| want.selection(span)).collect();
@@ -86,7 +100,7 @@ pub async fn look(loaded: Loaded, depth: Depth, selecting: &Selecting) -> Result
                 pace: Pace::new(&migration.limits),
                 at_once: migration.limits.concurrency.max(1),
                 split_rows: migration.limits.split_rows,
-                managed: None,
+                managed: clouds.pair(migration),
             });
         }
     }
@@ -122,12 +136,12 @@ pub async fn look(loaded: Loaded, depth: Depth, selecting: &Selecting) -> Result
         .into_iter()
         .collect::<Result<_, _>>()?;
     entries.sort_by_key(|(number, ..)| *number);
-    let (mut changes, mut details) = (ChangeSet { entries: Vec::new(), clusters: Vec::new() }, Vec::new());
+    let (mut changes, mut details) = (ChangeSet { entries: Vec::new(), clusters: clouds.entries() }, Vec::new());
     for (_, entry, detail) in entries {
         changes.entries.push(entry);
         details.push(detail);
     }
-    Ok(View { store, stages, changes, details, warnings, plans, saved_plan: None, not_selected })
+    Ok(View { store, stages, changes, details, warnings, plans, saved_plan: None, not_selected, clouds })
 }
 
 /// Open clusters, one for each way in which plans name them.
@@ -143,6 +157,11 @@ impl Clusters {
         if let Some(open) = self.open.get(&key) {
             return Ok(Arc::clone(open));
         }
+        if let Some(cloud) = endpoint.cloud.as_ref().filter(|cloud| cloud.placeholder() == endpoint.uri) {
+            let unmade: Arc<dyn WriteSide> = Arc::new(Unmade::new(&cloud.placeholder()));
+            self.open.insert(key, Arc::clone(&unmade));
+            return Ok(unmade);
+        }
         let at_its_place = |error| FlowError::Connect(Box::new(error), endpoint.span.clone());
         let opened = cluster::connect(endpoint).await.map_err(at_its_place)?;
         // The first call that asks who is there, so that wrong credentials are told where the plan names them.
@@ -157,6 +176,7 @@ async fn expand(
     migration: &Migration,
     source: &dyn ReadSide,
     stage: usize,
+    clouds: &Clouds,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Vec<(Wanted, Span)>, FlowError> {
     let mut names: Option<Vec<String>> = None;
@@ -189,7 +209,9 @@ async fn expand(
                 stage,
                 address: format!("{}.{to}", migration.name),
                 from: place(&migration.source.uri, &migration.source_database, from),
+                planned_to: Place { uri: planned_uri(&migration.target), ..to.clone() },
                 to,
+                no_cluster: clouds.blocked(&migration.target),
                 settings: selection.settings.clone(),
                 engine: migration.engine,
                 tiers: (migration.source.tier, migration.target.tier),
@@ -198,6 +220,14 @@ async fn expand(
         }
     }
     Ok(wanted)
+}
+
+/// Where a plan writes, by a name that stays the same when the cluster is made.
+fn planned_uri(target: &Endpoint) -> String {
+    match &target.cloud {
+        Some(cloud @ CloudCluster { which: WhichCluster::Make(_), .. }) => cloud.placeholder(),
+        _ => target.uri.clone(),
+    }
 }
 
 /// Names that a pattern means. The plan's rules have already refused patterns that cannot be read.
@@ -252,8 +282,9 @@ async fn one(
     target_databases: Option<Vec<String>>,
     depth: Depth,
 ) -> Result<(diff::Entry, Option<Census>), FlowError> {
-    let Wanted { address, from, to, settings, engine, tiers, .. } = want;
+    let Wanted { address, from, to, planned_to, no_cluster, settings, engine, tiers, .. } = want;
     let Stage { sides, at_once, split_rows, .. } = stage;
+    let pinned_hash = plan_hash(&from, &planned_to, &settings);
     let plan_hash = plan_hash(&from, &to, &settings);
     let id = JobId::of(&to.uri, &to.database, &to.collection);
     let (prior, state_error) = match store.job(&id) {
@@ -270,7 +301,7 @@ async fn one(
         if database_exists { sides.target.describe(&to.database, &to.collection).await } else { Ok(None) }
     });
     let (source, mut source_error) = match source {
-        Ok(source) => (source, None),
+        Ok(source) => (source, no_cluster),
         Err(error) if ends_the_command(&error) => return Err(error.into()),
         Err(error) => (None, Some(error.to_string())),
     };
@@ -302,6 +333,7 @@ async fn one(
     let mut seen = Seen {
         address,
         plan_hash,
+        pinned_hash,
         engine,
         tiers,
         not_managed: Vec::new(),

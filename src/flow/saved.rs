@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Depth, FlowError, Selecting, View, look};
+use super::{Depth, FlowError, Selecting, View, Waiting, look};
 use crate::plan::{Loaded, Settings, StatePlace};
 use crate::saved::{Contents, Difference, LiteralSecret, Pin, SavedPlan, differences};
 
@@ -27,12 +27,16 @@ pub fn save(view: &View, state: StatePlace, scanned: bool) -> Result<SavedPlan, 
 /// # Errors
 ///
 /// Why a cluster or the state could not be looked at.
-pub async fn look_again(saved: &SavedPlan, file: &Path) -> Result<(View, Vec<Difference>), FlowError> {
+pub async fn look_again(
+    saved: &SavedPlan,
+    file: &Path,
+    waiting: Option<&Waiting<'_>>,
+) -> Result<(View, Vec<Difference>), FlowError> {
     let depth = if saved.scanned { Depth::Everything } else { Depth::Rows };
     let loaded =
         Loaded { plans: saved.plans(file), settings: Settings::with_state(saved.state.clone()), warnings: Vec::new() };
-    let mut view = look(loaded, depth, &Selecting::All).await?;
-    let found = differences(saved, &view.changes.entries);
+    let mut view = look(loaded, depth, &Selecting::All, waiting).await?;
+    let found = differences(saved, &view.changes);
     view.saved_plan = Some(saved.checksum().to_owned());
     view.not_selected.clone_from(&saved.not_selected);
     Ok((view, found))

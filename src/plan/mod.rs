@@ -38,6 +38,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+pub(crate) use connection::Address;
 pub use names::is_milvus_name;
 pub use resolved::ResolvedPlan;
 pub use schema::{PLAN_SCHEMA, SETTINGS_SCHEMA};
@@ -51,7 +52,7 @@ use settings::SettingsFiles;
 use tree::{Document, Step};
 
 /// Checked plans and what applies to all of them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Loaded {
     /// One for each file, in the order given.
     pub plans: Vec<ResolvedPlan>,

@@ -37,6 +37,8 @@ const LOOKED_FOR: Duration = Duration::from_secs(30);
 /// The first pause between two looks at a cluster, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long a cluster is waited for: longer than one takes to be made, and not for ever where nobody watches.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// Mode of the file of a password.
 const OWNER_ONLY: u32 = 0o600;
 
@@ -215,7 +217,7 @@ pub async fn usable(
         let action = format!("wait for cluster {id}");
         JobError::from(ClusterError::new(kind, control.api(), &action, message))
     };
-    let (mut pause, mut said) = (FIRST_PAUSE, String::new());
+    let (began, mut pause, mut said) = (Instant::now(), FIRST_PAUSE, String::new());
     loop {
         let Some(cluster) = control.cluster(id).await? else {
             return Err(error(ErrorKind::NotFound, "the control plane knows no such cluster".to_owned()));
@@ -224,6 +226,13 @@ pub async fn usable(
             (Standing::Gone, _) => return Err(error(ErrorKind::NotFound, format!("its status is {}", cluster.status))),
             (Standing::Running | Standing::Migrating | Standing::Unclear, Some(_)) => return Ok(cluster),
             _ => {}
+        }
+        if began.elapsed() > LONGEST_WAIT {
+            let hours = LONGEST_WAIT.as_secs() / 3_600;
+            return Err(error(
+                ErrorKind::Transient,
+                format!("its status is {} for {hours} h and more", cluster.status),
+            ));
         }
         let percent = cluster.create_progress.map(|percent| format!(", {percent} %")).unwrap_or_default();
         let words = format!("waiting for cluster {id}: {}{percent}", cluster.status);
@@ -268,3 +277,6 @@ fn password_file(path: &Path) -> Result<fs_err::File, JobError> {
         .open(path)
         .map_err(|error| JobError::Blocked(format!("the password of a new cluster has no place to go: {error}")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,11 +144,7 @@ impl SavedPlan {
 
     /// What happens to each collection.
     pub fn diff(&self) -> Diff {
-        Diff {
-            changes: self.changes.clone(),
-            not_selected: self.not_selected.clone(),
-            clusters: self.clusters.clone(),
-        }
+        Diff { changes: self.changes.clone(), not_selected: self.not_selected.clone(), clusters: self.clusters.clone() }
     }
 
     /// The plans, to be looked at and carried out again. Messages about them point to `file`.

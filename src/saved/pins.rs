@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{SavedPlan, sha};
 use crate::collection::{CollectionSchema, LiveCollection};
-use crate::diff::{Change, Entry, Line, MARK_RUN, Prior, Rows, Work, field_text};
+use crate::diff::{
+    Action, Change, ChangeSet, ClusterChange, ClusterEntry, Entry, Line, MARK_RUN, Prior, Rows, Work, field_text,
+};
 
 /// What was seen of one collection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,7 +87,7 @@ impl Pin {
         let seen = &entry.seen;
         Self {
             address: seen.address.clone(),
-            plan_hash: seen.plan_hash.clone(),
+            plan_hash: seen.pinned_hash.clone(),
             source: seen.source.as_ref().map(|live| SidePin::of(live, seen.source_rows.as_ref())),
             target: seen.target.as_ref().map(|live| SidePin::of(live, seen.target_rows.as_ref())),
             aliases: seen.aliases.iter().cloned().collect(),
@@ -174,8 +176,10 @@ fn schema_facts(schema: &CollectionSchema) -> BTreeMap<String, String> {
 }
 
 /// Every way in which what is seen now is not what a plan was saved for. None means that it may be carried out.
-pub fn differences(saved: &SavedPlan, entries: &[Entry]) -> Vec<Difference> {
-    let mut found = Vec::new();
+pub fn differences(saved: &SavedPlan, now: &ChangeSet) -> Vec<Difference> {
+    let mut found: Vec<Difference> =
+        saved.clusters.iter().flat_map(|before| cluster(before, &now.clusters, saved.checksum())).collect();
+    let entries = &now.entries;
     for (pin, change) in saved.pins.iter().zip(&saved.changes) {
         let Some(entry) = entries.iter().find(|entry| entry.seen.address == pin.address) else {
             found.push(Difference {
@@ -191,6 +195,30 @@ pub fn differences(saved: &SavedPlan, entries: &[Entry]) -> Vec<Difference> {
         found.extend(of_one.found);
     }
     found
+}
+
+/// Ways in which a cluster of Zilliz Cloud is not as it was. That this very plan had it made meanwhile is none.
+fn cluster(before: &ClusterChange, now: &[ClusterEntry], checksum: &str) -> Vec<Difference> {
+    let address = before.names.join(", ");
+    let differs = |what: &str, saved: Option<String>, now: Option<String>| {
+        (saved != now).then(|| Difference { address: address.clone(), what: what.to_owned(), saved, now })
+    };
+    let Some(entry) = now.iter().find(|entry| entry.seen.placeholder == before.placeholder) else {
+        return differs("the cluster", Some(before.facts.clone()), None).into_iter().collect();
+    };
+    let after = entry.change();
+    let made_by_it = entry.seen.prior.as_ref().is_some_and(|prior| prior.saved_plan.as_deref() == Some(checksum));
+    if before.action == Action::Create && made_by_it {
+        return Vec::new();
+    }
+    let id = |change: &ClusterChange| change.id.clone();
+    let facts = |change: &ClusterChange| Some(change.facts.clone());
+    let found = [
+        differs("what happens to the cluster", word(before.action), word(after.action)),
+        differs("the cluster's id", id(before), id(&after)),
+        differs("the cluster", facts(before), facts(&after)),
+    ];
+    found.into_iter().flatten().collect()
 }
 
 /// Differences of one collection.

@@ -19,6 +19,11 @@ mod write;
 use crate::collection::Capabilities;
 use client::Client;
 
+/// What a server of that version can hold, by what it says of itself.
+pub fn capabilities_of(version: &str) -> Capabilities {
+    capabilities::of(capabilities::Version::parse(version))
+}
+
 /// A connected server.
 #[derive(Debug)]
 pub struct Milvus {

@@ -338,7 +338,7 @@ pub(super) fn lost(action: Action, sum: &Sum, room: usize, rows: &mut Vec<Row>) 
     }
 }
 
-fn noted(note: &Note, sign: &'static str, tone: Tone, word: &str, room: usize, rows: &mut Vec<Row>) {
+pub(super) fn noted(note: &Note, sign: &'static str, tone: Tone, word: &str, room: usize, rows: &mut Vec<Row>) {
     let field = note.field.as_ref().map(|field| format!(" field `{}`", clean(field))).unwrap_or_default();
     let label = format!("{word} {}{field}: ", note.code.info().id);
     let text = format!("{label}{}", clean(&note.message));

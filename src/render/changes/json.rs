@@ -5,13 +5,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::groups::is_drifted;
-use crate::diff::{ASSUMED_BYTES_PER_SECOND, Action, Change, Diff, Summary, Work};
+use crate::diff::{ASSUMED_BYTES_PER_SECOND, Action, Change, ClusterChange, Diff, Summary, Work};
 
 /// The JSON Schema (draft 2020-12) of the document, as committed in `schemas/`.
 pub const DIFF_SCHEMA: &str = include_str!("../../../schemas/diff.v1.schema.json");
 
-/// Version of the document. 1.1 added `actions`, `drifted` and `not_selected`.
-const FORMAT_VERSION: &str = "1.1";
+/// Version of the document. 1.1 added `actions`, `drifted` and `not_selected`, 1.2 `clusters`.
+const FORMAT_VERSION: &str = "1.2";
 
 /// What `vecferry plan --output json` prints: what a plan would do, collection by collection. A new minor version only adds, so
 /// readers are to pass over what they do not know.
@@ -24,6 +24,8 @@ struct Document<'a> {
     entries: Vec<Entry<'a>>,
     /// Addresses that the plan names and the command left out, by `--target` or `--exclude`.
     not_selected: &'a [String],
+    /// Clusters of Zilliz Cloud that the plan names, and what happens to them. They are not counted in `summary`.
+    clusters: &'a [ClusterChange],
     /// How many entries there are of each kind.
     summary: Summary,
     /// Whether `apply` would do something.
@@ -72,6 +74,7 @@ impl<'a> Document<'a> {
             format_version: FORMAT_VERSION,
             entries: diff.changes.iter().map(entry).collect(),
             not_selected: &diff.not_selected,
+            clusters: &diff.clusters,
             summary: diff.summary(),
             has_changes: diff.has_changes(),
             assumed_bytes_per_second: ASSUMED_BYTES_PER_SECOND,

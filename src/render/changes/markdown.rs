@@ -5,7 +5,7 @@ use super::super::{Style, count, words};
 use super::block::Row;
 use super::groups::{self, Arranged, Piece, migration};
 use super::sums::Sum;
-use super::{NO_CHANGES, block, digest, not_selected, rows, sign};
+use super::{NO_CHANGES, block, clusters, digest, is_all_the_same, not_selected, rows, sign};
 use crate::diff::{Action, Diff};
 
 /// Columns of the diffs: what a comment shows without scrolling.
@@ -19,7 +19,8 @@ const ENTRY_BYTES: usize = 12_000;
 /// is left out is said.
 pub fn markdown(diff: &Diff) -> String {
     let mut text = format!("{MARKER}**{}**\n\n", diff.summary());
-    if diff.changes.iter().all(|change| change.action == Action::Unchanged) {
+    text.push_str(&clusters::markdown(&diff.clusters));
+    if is_all_the_same(diff) {
         text.push_str(&format!("{NO_CHANGES}\n\n"));
     }
     let facts = digest::facts(diff);

@@ -1,6 +1,7 @@
 //! A change set as people review it and as machines read it. Everything that is shown was decided in `diff`.
 
 pub(super) mod block;
+pub(super) mod clusters;
 pub(super) mod digest;
 pub(super) mod groups;
 mod json;
@@ -26,6 +27,7 @@ const NO_CHANGES: &str = "No changes. Target matches the plan.";
 pub fn text(diff: &Diff, style: Style) -> String {
     let mut text = String::new();
     text.push_str(&legend(diff, style));
+    text.push_str(&clusters::text(&diff.clusters, style));
     let arranged = Arranged::of(diff);
     let apart = !arranged.drifted.is_empty();
     for (heading, part) in [(groups::DRIFT, &arranged.drifted), (groups::PLANNED, &arranged.planned)] {
@@ -43,7 +45,7 @@ pub fn text(diff: &Diff, style: Style) -> String {
             text.push_str(&format!("{}\n", paint(style, tone, &line)));
         }
     }
-    if diff.changes.iter().all(|change| change.action == Action::Unchanged) {
+    if is_all_the_same(diff) {
         text.push_str(&format!("{NO_CHANGES}\n"));
     }
     if let Some(line) = not_selected(diff) {
@@ -52,6 +54,12 @@ pub fn text(diff: &Diff, style: Style) -> String {
     // Never coloured: a script that looks for it must find it under `--color always` too.
     text.push_str(&format!("{}\n", diff.summary()));
     text
+}
+
+/// Whether there is nothing to do and nothing in the way.
+fn is_all_the_same(diff: &Diff) -> bool {
+    let actions = diff.changes.iter().map(|change| change.action);
+    actions.chain(diff.clusters.iter().map(|cluster| cluster.action)).all(|action| action == Action::Unchanged)
 }
 
 /// The blocks of a part, each after an empty line. Those of one line stand together.
@@ -94,7 +102,8 @@ fn legend(diff: &Diff, style: Style) -> String {
         (Action::Unchanged, "nothing to do"),
         (Action::Blocked, "blocked"),
     ];
-    let occurs = |action| diff.changes.iter().any(|change| change.action == action);
+    let clusters = || diff.clusters.iter().map(|cluster| cluster.action);
+    let occurs = |action| diff.changes.iter().map(|change| change.action).chain(clusters()).any(|one| one == action);
     let reshaped = |change: &Change| block::shows_lines(change) && change.lines.iter().any(block::is_reshaped);
     let reshapes = diff.changes.iter().any(reshaped);
     let mut parts: Vec<String> = Vec::new();

@@ -1,7 +1,7 @@
 use super::super::fixtures::{NARROW, NASTY, WIDE, assert_sound, change, diff, line, many, note};
 use super::*;
 use crate::diagnostic::Code;
-use crate::diff::Work;
+use crate::diff::{ClusterChange, Note, Work};
 
 #[test]
 fn text_at_80_columns() {
@@ -125,4 +125,33 @@ fn what_differs_in_anything_that_is_said_stands_alone() {
     let text = text(&Diff { changes, ..Diff::default() }, WIDE);
     assert!(text.contains("+ kb.main.support_tenant_000_passages  will be created as it is on the source"), "{text}");
     assert!(text.contains("only here"));
+}
+
+#[test]
+fn clusters_stand_before_the_collections() {
+    let cluster = |id: Option<&str>, action, status: Option<&str>, warnings| ClusterChange {
+        names: vec![if id.is_some() { "old" } else { "new" }.into()],
+        id: id.map(str::to_owned),
+        placeholder: String::new(),
+        action,
+        facts: "kb <b> Standard, 2 CU Performance-optimized, aws-us-west-2".into(),
+        status: status.map(str::to_owned),
+        blocked: Vec::new(),
+        warnings,
+        notes: Vec::new(),
+    };
+    let migrating = Note {
+        field: None,
+        message: "its status is MIGRATING: a migration job is at work in it".into(),
+        help: Some("wait until it has ended".into()),
+        code: Code::ClusterStatus,
+    };
+    let clusters = vec![
+        cluster(Some("in01-a"), Action::Unchanged, Some("MIGRATING"), vec![migrating]),
+        cluster(None, Action::Create, None, Vec::new()),
+    ];
+    let diff = Diff { clusters, changes: vec![change("a", Action::Unchanged, Work::None)], ..Diff::default() };
+    insta::assert_snapshot!(text(&diff, NARROW));
+    insta::assert_snapshot!(markdown(&diff));
+    assert!(diff.has_changes());
 }

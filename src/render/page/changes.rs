@@ -3,7 +3,7 @@
 
 use maud::{Markup, Render, html};
 
-use super::super::changes::{Arranged, Piece, Sum, block, digest, groups, many};
+use super::super::changes::{Arranged, Piece, Sum, block, clusters, digest, groups, many};
 use super::super::{count, words};
 use super::{aloud, class, glyph, name, prose};
 use crate::diff::{Action, Change, Diff, DifferenceKind, Line, Note, Place, RowDiff, Sign, Work};
@@ -35,6 +35,31 @@ pub(super) fn facts(diff: &Diff) -> Markup {
                 }
                 @if left_out > 0 {
                     div { dt { "Not selected" } dd { strong { (count(left_out, "collection")) } " of the plan" } }
+                }
+            }
+        }
+    }
+}
+
+/// Clusters of Zilliz Cloud that the plan names, where it names any.
+pub(super) fn clusters(diff: &Diff) -> Markup {
+    html! {
+        @if !diff.clusters.is_empty() {
+            section.changes aria-labelledby="clusters" {
+                h2 #clusters { "Clusters" }
+                @for change in &diff.clusters {
+                    details.change.(class(change.action)) open[change.action != Action::Unchanged] {
+                        summary {
+                            span.sign aria-hidden="true" { (glyph(change.action)) }
+                            h3 { (name(&clusters::names(change))) }
+                            span.what { (clusters::what(change)) }
+                        }
+                        div.body {
+                            @for note in &change.blocked { (noted(note, "bad", "Blocked")) }
+                            @for note in &change.warnings { (noted(note, "careful", "Warning")) }
+                            @for note in &change.notes { (noted(note, "quiet", "Note")) }
+                        }
+                    }
                 }
             }
         }

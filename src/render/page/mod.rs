@@ -30,6 +30,7 @@ pub fn plan(diff: &Diff, at: Timestamp) -> String {
         (tiles(&actions(diff)))
         (changes::facts(diff))
         (amounts::section(diff))
+        (changes::clusters(diff))
         (changes::section(diff))
     };
     page("Plan", &diff.summary().to_string(), &content)
@@ -43,6 +44,7 @@ pub fn apply(diff: &Diff, reports: &[Report], course: &Course, command: &str, at
         (tiles(&actions(diff)))
         (changes::facts(diff))
         (amounts::section(diff))
+        (changes::clusters(diff))
         (changes::section(diff))
     };
     page("Apply", &run::summary(diff, reports), &content)

@@ -102,6 +102,7 @@ fn look(case: &Case, stage: &Stage, store: &Store) -> (Entry, Option<Census>) {
     let entry = decide(Seen {
         address: "m.default.docs".into(),
         plan_hash: "p1:sha256:aa".into(),
+        pinned_hash: "p1:sha256:aa".into(),
         engine: Engine::Direct,
         tiers: (Tier::SelfHosted, Tier::SelfHosted),
         not_managed: Vec::new(),
