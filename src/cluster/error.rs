@@ -49,6 +49,10 @@ pub struct ClusterError {
     pub rate: Option<f32>,
     /// How often it was tried and for how many seconds, where that was more than once.
     pub tried: Option<(u32, u32)>,
+    /// Whether the service is known to have looked at the request and done nothing of it, whatever the kind says.
+    pub nothing_done: bool,
+    /// What to do next, where that is known better than by the kind.
+    pub advice: Option<&'static str>,
 }
 
 impl ClusterError {
@@ -63,6 +67,8 @@ impl ClusterError {
             retry_after: None,
             rate: None,
             tried: None,
+            nothing_done: false,
+            advice: None,
         }
     }
 
@@ -70,15 +76,16 @@ impl ClusterError {
     /// before the rows are; after anything else nobody knows, a refusal included, because the rows of one request go to
     /// several channels, of which some may have taken theirs.
     pub fn leaves_open(&self) -> bool {
-        !matches!(
-            self.kind,
-            ErrorKind::RateLimited
-                | ErrorKind::TooLarge
-                | ErrorKind::Misfit
-                | ErrorKind::Denied
-                | ErrorKind::Forbidden
-                | ErrorKind::Config
-        )
+        !self.nothing_done
+            && !matches!(
+                self.kind,
+                ErrorKind::RateLimited
+                    | ErrorKind::TooLarge
+                    | ErrorKind::Misfit
+                    | ErrorKind::Denied
+                    | ErrorKind::Forbidden
+                    | ErrorKind::Config
+            )
     }
 
     /// The class of an error that is repeated, in a word or two.
@@ -97,6 +104,9 @@ impl ClusterError {
 
     /// What to do next, in one sentence.
     pub fn help(&self) -> &'static str {
+        if let Some(advice) = self.advice {
+            return advice;
+        }
         match self.kind {
             ErrorKind::Unreachable => {
                 "check the uri (host, port, http or https) and that the server is running and reachable from here"

@@ -9,6 +9,15 @@
 //! Questions are repeated while that can help (see [`Patience`](super::Patience)). What makes or starts something is **never**
 //! repeated here once an answer to it may have been lost: only the caller knows how to find out whether it happened.
 
+mod answers;
+mod codes;
+mod gate;
+mod http;
+mod plane;
+mod requests;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -16,6 +25,8 @@ use secrecy::SecretString;
 
 use super::Result;
 use crate::plan::resolved::{NewCluster, Tier};
+
+pub use plane::connect;
 
 /// A control plane.
 #[async_trait]

@@ -1,0 +1,149 @@
+//! The control plane as vecferry knows it: each of its questions and wishes as calls to the service.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+
+use super::answers::{ClusterAnswer, CreatedAnswer, JobAnswer, PageAnswer, ProjectAnswer, RegionAnswer, StartedAnswer};
+use super::http::{Deadlines, Http, Request};
+use super::requests::{self, Create, Migrate, PAGE};
+use super::{CloudJob, CloudMigration, Cluster, ControlPlane, CreatedCluster, Project, Region, Standing, codes};
+use crate::cluster::{ClusterError, ErrorKind, Result, secret};
+use crate::plan::resolved::{CloudCluster, NewCluster};
+
+/// Pages of clusters that are asked for at most: a service that always finds one more is not followed for ever.
+const MOST_PAGES: usize = 1_000;
+/// What to do where the service said that something was done and not what.
+const LOOK: &str = "look in the web console whether it was done, before the same command is run again";
+
+/// Opens the control plane of a cluster, which is when its key is read. Nothing is sent yet. `name` is what the plan calls the
+/// cluster.
+pub async fn connect(cluster: &CloudCluster, name: &str) -> Result<Arc<dyn ControlPlane>> {
+    let action = format!("connect to the control plane of `{name}`");
+    let key = secret::resolve(&cluster.api_key).await.map_err(|message| {
+        let error = ClusterError::new(ErrorKind::Config, &cluster.api, &action, message);
+        ClusterError { advice: Some("check `api_key`, and that this user can read it"), ..error }
+    })?;
+    let http = Http::new(&cluster.api, key, Deadlines::default(), &action)?;
+    Ok(Arc::new(Plane::new(http)))
+}
+
+/// A control plane that is asked over HTTP.
+#[derive(Debug)]
+pub(super) struct Plane {
+    http: Http,
+}
+
+impl Plane {
+    pub(super) fn new(http: Http) -> Self {
+        Self { http }
+    }
+
+    /// One thing; none where there is none, or where the key may not see it.
+    async fn find<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<Option<T>> {
+        match self.http.one(request).await {
+            // A server that knows the path has a code for what is missing; without one, the path is missing too.
+            Err(error) if error.kind == ErrorKind::NotFound && error.code.is_some() => Ok(None),
+            other => other,
+        }
+    }
+
+    /// The error of an answer that leaves out what matters.
+    fn incomplete(&self, action: &str, missing: &str) -> ClusterError {
+        let error = self.http.error(ErrorKind::Nonsense, action, format!("the answer does not say {missing}"));
+        ClusterError { advice: Some(LOOK), ..error }
+    }
+}
+
+#[async_trait]
+impl ControlPlane for Plane {
+    fn api(&self) -> &str {
+        self.http.api()
+    }
+
+    async fn clusters(&self) -> Result<Vec<Cluster>> {
+        let action = "list the clusters";
+        let (mut all, mut seen) = (Vec::new(), HashSet::new());
+        for page in 1..=MOST_PAGES {
+            let query = [("pageSize", PAGE.to_string()), ("currentPage", page.to_string())];
+            let request = Request { query: &query, ..Request::question(requests::CLUSTERS, action) };
+            let (clusters, count, size) = PageAnswer::known(self.http.many(&request).await?);
+            let here = clusters.len();
+            let before = all.len();
+            all.extend(clusters.into_iter().filter(|cluster| seen.insert(cluster.id.clone())));
+            // An empty page is the end, and so is one that was there before.
+            if all.len() == before {
+                break;
+            }
+            // A count of no more than a full page may be that of the page.
+            let full = here >= size.unwrap_or(PAGE).min(PAGE);
+            if count.is_some_and(|count| all.len() >= count && (!full || count > here)) {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    async fn cluster(&self, id: &str) -> Result<Option<Cluster>> {
+        let action = format!("describe cluster `{id}`");
+        let request = Request::question(requests::CLUSTER, &action).about(id);
+        Ok(self.find::<ClusterAnswer>(&request).await?.and_then(ClusterAnswer::known))
+    }
+
+    async fn projects(&self) -> Result<Vec<Project>> {
+        let request = Request::question(requests::PROJECTS, "list the projects");
+        let answers = self.http.many::<ProjectAnswer>(&request).await?;
+        Ok(answers.into_iter().filter_map(ProjectAnswer::known).collect())
+    }
+
+    async fn regions(&self) -> Result<Vec<Region>> {
+        let request = Request::question(requests::REGIONS, "list the regions");
+        let answers = self.http.many::<RegionAnswer>(&request).await?;
+        Ok(answers.into_iter().filter_map(RegionAnswer::known).collect())
+    }
+
+    async fn create(&self, new: &NewCluster) -> Result<CreatedCluster> {
+        let action = format!("create cluster `{}`", new.name);
+        let (call, body) = Create::of(new);
+        let answer = self.http.one::<CreatedAnswer>(&Request::once(call, &body, &action)).await?;
+        answer.and_then(CreatedAnswer::known).ok_or_else(|| self.incomplete(&action, "which cluster was made"))
+    }
+
+    async fn resume(&self, id: &str) -> Result<()> {
+        let action = format!("resume cluster `{id}`");
+        let request = Request::question(requests::RESUME, &action).about(id);
+        let Err(error) = self.http.send(&request).await else { return Ok(()) };
+        if error.code != Some(codes::NOT_NOW) {
+            return Err(error);
+        }
+        // Somebody else resumed it, or an answer of ours was lost.
+        let now = self.cluster(id).await?.map(|cluster| cluster.standing);
+        match now {
+            Some(Standing::Running | Standing::Coming | Standing::Migrating) => Ok(()),
+            _ => Err(error),
+        }
+    }
+
+    async fn migrate(&self, migration: &CloudMigration) -> Result<String> {
+        let action = format!("start a migration from cluster `{}` to cluster `{}`", migration.from, migration.to);
+        if migration.databases.is_empty() || migration.databases.iter().any(|database| database.collections.is_empty())
+        {
+            // The service would take it for all of them.
+            let error = self.http.error(ErrorKind::Refused, &action, "no collections are named");
+            return Err(ClusterError { nothing_done: true, ..error });
+        }
+        let body = Migrate::of(migration);
+        let answer = self.http.one::<StartedAnswer>(&Request::once(requests::MIGRATE, &body, &action)).await?;
+        answer.and_then(StartedAnswer::known).ok_or_else(|| self.incomplete(&action, "which job was started"))
+    }
+
+    async fn job(&self, id: &str) -> Result<Option<CloudJob>> {
+        let action = format!("ask for job `{id}`");
+        let request = Request::question(requests::JOB, &action).about(id);
+        let job = self.find::<JobAnswer>(&request).await?.and_then(JobAnswer::known);
+        // An answer need not repeat what it was asked for.
+        Ok(job.map(|job| if job.id.is_empty() { CloudJob { id: id.to_owned(), ..job } } else { job }))
+    }
+}
