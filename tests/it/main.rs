@@ -5,6 +5,7 @@
 
 mod bucket;
 mod change_request;
+mod cloud;
 mod crash_points;
 mod documentation;
 mod drift;
