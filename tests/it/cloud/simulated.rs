@@ -183,7 +183,7 @@ fn a_migration_really_moves_the_rows_and_leaves_them_unloaded() {
     let (from, to) = (database("cloud_moves"), database("cloud_moved"));
     let [first, second] = ["first", "second"].map(|name| place(source(), &from, name));
     fill(&first, "small", &[]);
-    fill(&second, "types", &["--rows", "100"]);
+    fill(&second, "types235", &["--rows", "100"]);
     act(&second, "release", &[]);
     cloud.fault(json!({"hold_pending": true}));
     let names = json!([{"collectionName": "first"}, {"collectionName": "missing"}, {"collectionName": "second"}]);
