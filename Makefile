@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help servers build demo bench-mapping torture fuzz test lint fmt schemas clean
+.PHONY: help servers build demo cloud-demo bench-mapping torture fuzz test lint fmt schemas clean
 
 PYTHON := .servers/venv/bin/python
 CHECK_SCHEMA := .servers/venv/bin/check-jsonschema
@@ -24,6 +24,9 @@ build: ## Build the release binary
 
 demo: servers build ## Move thirty thousand passages between two real Milvus servers
 	@$(PYTHON) demo/demo.py
+
+cloud-demo: servers build ## Move collections between two clusters of a simulator of Zilliz Cloud
+	@$(PYTHON) demo/cloud.py
 
 bench-mapping: servers build ## Measure what mapping costs, on two real Milvus servers
 	@$(PYTHON) bench/mapping.py
