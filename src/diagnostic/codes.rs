@@ -255,6 +255,22 @@ codes! {
         "A collection with a partition key has partitions that the server makes and names, so there are none to rename.";
     PruneWithoutConverge = "VF0362", Error, "prune without converge",
         "`prune: true` removes the rows that only the target has. That has a meaning only where a plan writes into a target as it stands, with `on_existing: converge`.";
+    SourceToBeMade = "VF0363", Error, "a source that is yet to be made",
+        "`create` makes a cluster of Zilliz Cloud, which is empty. A source is named by its `cluster_id`, or by its address under `milvus`.";
+    CuOfServerless = "VF0364", Error, "compute units of a serverless cluster",
+        "`cu_type` and `cu_size` say what a dedicated cluster of Zilliz Cloud is made of. A serverless one has no compute units of its own.";
+    MissingCuSize = "VF0365", Error, "a dedicated cluster without a size",
+        "A dedicated cluster of Zilliz Cloud has a number of compute units, and is paid for by it. There is no default, because nobody should pay for a number that they did not choose.";
+    BadCuSize = "VF0366", Error, "a number of compute units that is not to be had",
+        "Dedicated clusters of Zilliz Cloud have 1, 2 or 4 compute units, then multiples of 4 from 8 to 64, of 8 up to 256 and of 16 up to 1024; Standard clusters have up to 32.";
+    BadCloudApi = "VF0367", Error, "not an address of Zilliz Cloud's service",
+        "`api` is the base address of the service that is asked about clusters: `https://host`, without a path. The key goes there, so plain `http://` is accepted for an address of this machine only, with its port. Without `api` the address follows from the region.";
+    RegionContradicts = "VF0368", Error, "a region that contradicts",
+        "Clusters in China (regions that begin with `ali-` or `tc-`) are known to another address of the service than all others, and a cluster that is to be made has one region. What the plan says names two.";
+    EngineNeedsClusters = "VF0369", Error, "the migration service does not know both sides",
+        "With `engine: zilliz_cloud` the migration service of Zilliz Cloud moves the rows. Its interface takes the ids of two clusters that one address of the service knows, and no addresses of clusters. Name both sides with `zilliz_cloud`, or leave `engine` out: vecferry then moves the rows itself.";
+    MadeTwice = "VF0370", Error, "two clusters to be made that get in each other's way",
+        "Two targets describe the cluster of one name and project in different ways, or two clusters would have their passwords written to one file. A cluster is made once, and its password is said once.";
 
     TomlSyntax = "VF0401", Error, "vecferry.toml is not valid TOML",
         "`vecferry.toml` could not be read as TOML, so none of its settings are known.";
@@ -266,6 +282,8 @@ codes! {
         "The given plans lie under different `vecferry.toml` files, so it is open where the state of the run would be kept. Give them in separate commands.";
     BadStatePlace = "VF0405", Error, "a place where no state can be kept",
         "`[state] url` names where the state of runs lies: `s3://BUCKET/PREFIX` for a bucket of an S3 store, `file:///FOLDER` for a folder. Credentials and the store's address are taken from the environment, as the AWS tools name them, and never from the file. `lease` belongs to a bucket.";
+    CloudProfile = "VF0406", Error, "a profile of another kind",
+        "The profile is a cluster of Zilliz Cloud by its id, or one to be made. This command connects to addresses, and asks no service for one.";
     SavedPlanUnusable = "VF0501", Error, "a saved plan that can't be used",
         "A saved plan is applied as it is or not at all. This one can't be read, was changed after it was saved, or was saved by another version of vecferry, which may decide otherwise about the same plan. Save it again with `vecferry plan PLAN --out FILE` and have it reviewed again.";
     SavedPlanStale = "VF0502", Error, "a saved plan that no longer fits",

@@ -33,6 +33,7 @@ pub(crate) fn address(root: &Node, at: &Path) -> Option<String> {
                 .text(&steps!["database"])
                 .or_else(|| migration.text(&steps!["database", "from"]))
                 .or_else(|| root.text(&steps!["sources", from?, "milvus", "database"]))
+                .or_else(|| root.text(&steps!["sources", from?, "zilliz_cloud", "database"]))
                 .unwrap_or("default");
             Some(format!("{name}.{database}.{collection}"))
         }

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
-use super::model::{MilvusSpec, TierSpec, TlsSpec};
+use super::model::{MilvusSpec, TierSpec, TimeoutsSpec, TlsSpec};
 use super::names;
 use super::report::Report;
 use super::resolved::{Auth, Endpoint, SecretRef, Tier, Tls};
 use super::tree::{Path, child};
-use super::values::SecretSpec;
+use super::values::{self, SecretSpec};
 use crate::diagnostic::{Code, Span};
 
 /// How long to wait for a connection where the plan says nothing.
@@ -97,6 +97,11 @@ impl Address {
         format!("{scheme}://{}:{}", self.host, self.port)
     }
 
+    /// The port as an address ends with it.
+    pub(crate) fn port_suffix(&self) -> String {
+        format!(":{}", self.port)
+    }
+
     /// Whether TLS is spoken.
     pub(crate) fn is_https(&self) -> bool {
         self.https
@@ -141,15 +146,8 @@ pub(crate) fn check(report: &mut Report<'_>, path: &Path, spec: &MilvusSpec) {
             None
         }
     };
-    if let Some(database) = &spec.database {
-        names::check_database(report, &child(path, "database"), database);
-    }
-    check_login(report, path, spec);
-    for (key, secret) in [("token", &spec.token), ("password", &spec.password)] {
-        if let Some(secret) = secret {
-            check_secret(report, &child(path, key), secret, address.as_ref());
-        }
-    }
+    let way = Way::of(spec);
+    way.check(report, path, address.as_ref());
     let sends_secret = spec.token.is_some() || spec.password.is_some();
     if let Some(address) = &address
         && sends_secret
@@ -166,7 +164,42 @@ pub(crate) fn check(report: &mut Report<'_>, path: &Path, spec: &MilvusSpec) {
     if let Some(tls) = &spec.tls {
         check_tls(report, &child(path, "tls"), tls, address.as_ref());
     }
-    if let Some(timeouts) = &spec.timeouts {
+}
+
+/// What a connection says beside which cluster it leads to.
+pub(crate) struct Way<'a> {
+    pub(crate) database: Option<&'a String>,
+    pub(crate) token: Option<&'a SecretSpec>,
+    pub(crate) username: Option<&'a String>,
+    pub(crate) password: Option<&'a SecretSpec>,
+    pub(crate) tls: Option<&'a TlsSpec>,
+    pub(crate) timeouts: Option<&'a TimeoutsSpec>,
+}
+
+impl<'a> Way<'a> {
+    fn of(spec: &'a MilvusSpec) -> Self {
+        Self {
+            database: spec.database.as_ref(),
+            token: spec.token.as_ref(),
+            username: spec.username.as_ref(),
+            password: spec.password.as_ref(),
+            tls: spec.tls.as_ref(),
+            timeouts: spec.timeouts.as_ref(),
+        }
+    }
+
+    /// Reports what is wrong with it, but for TLS. Secrets may stand in the file where `address` is one of this machine.
+    pub(crate) fn check(&self, report: &mut Report<'_>, path: &Path, address: Option<&Address>) {
+        if let Some(database) = self.database {
+            names::check_database(report, &child(path, "database"), database);
+        }
+        check_login(report, path, self);
+        for (key, secret) in [("token", self.token), ("password", self.password)] {
+            if let Some(secret) = secret {
+                check_secret(report, &child(path, key), secret, address);
+            }
+        }
+        let Some(timeouts) = self.timeouts else { return };
         let path = child(path, "timeouts");
         for (key, duration) in
             [("connect", &timeouts.connect), ("request", &timeouts.request), ("retry", &timeouts.retry)]
@@ -181,9 +214,62 @@ pub(crate) fn check(report: &mut Report<'_>, path: &Path, spec: &MilvusSpec) {
             }
         }
     }
+
+    /// How to log in.
+    pub(crate) fn auth(&self, folder: &FilePath) -> Auth {
+        match (self.token, self.username, self.password) {
+            (Some(token), _, _) => Auth::Token(secret_ref(token, folder)),
+            (None, Some(username), Some(password)) => {
+                Auth::Password { username: username.clone(), password: secret_ref(password, folder) }
+            }
+            _ => Auth::None,
+        }
+    }
+
+    /// An endpoint that is reached so; nothing where it has errors. Relative paths start at `folder`.
+    pub(crate) fn endpoint(
+        &self,
+        name: &str,
+        uri: String,
+        tier: Tier,
+        folder: &FilePath,
+        span: Span,
+    ) -> Option<Endpoint> {
+        let file = |path: &Option<String>| -> Option<PathBuf> { Some(folder.join(path.as_ref()?)) };
+        let tls = self.tls.map_or_else(Tls::default, |tls| Tls {
+            ca: file(&tls.ca),
+            client: file(&tls.client_cert).zip(file(&tls.client_key)),
+            server_name: tls.server_name.clone(),
+        });
+        let wait =
+            |duration: Option<&values::Duration>, default| duration.map_or(Some(default), values::Duration::value);
+        let timeouts = self.timeouts;
+        Some(Endpoint {
+            name: name.to_owned(),
+            uri,
+            cloud: None,
+            auth: self.auth(folder),
+            tls,
+            connect_timeout: wait(timeouts.and_then(|timeouts| timeouts.connect.as_ref()), CONNECT_TIMEOUT)?,
+            tier,
+            request_timeout: wait(timeouts.and_then(|timeouts| timeouts.request.as_ref()), REQUEST_TIMEOUT)?,
+            retry_timeout: wait(timeouts.and_then(|timeouts| timeouts.retry.as_ref()), RETRY_TIMEOUT)?,
+            span,
+        })
+    }
 }
 
-fn check_login(report: &mut Report<'_>, path: &Path, spec: &MilvusSpec) {
+/// Where a secret comes from. Relative paths start at `folder`.
+pub(crate) fn secret_ref(secret: &SecretSpec, folder: &FilePath) -> SecretRef {
+    match secret {
+        SecretSpec::Env(name) => SecretRef::Env(name.clone()),
+        SecretSpec::File(path) => SecretRef::File(folder.join(path)),
+        SecretSpec::Command(words) => SecretRef::Command(words.clone()),
+        SecretSpec::Literal(text) => SecretRef::Literal(text.clone()),
+    }
+}
+
+fn check_login(report: &mut Report<'_>, path: &Path, spec: &Way<'_>) {
     if spec.token.is_some() && (spec.username.is_some() || spec.password.is_some()) {
         report.key(
             Code::TokenAndPassword,
@@ -197,7 +283,7 @@ fn check_login(report: &mut Report<'_>, path: &Path, spec: &MilvusSpec) {
     if report.document.root.find(path).is_some_and(|node| node.damaged) {
         return;
     }
-    match (&spec.username, &spec.password) {
+    match (spec.username, spec.password) {
         (Some(_), None) => report.key(
             Code::IncompleteLogin,
             &child(path, "username"),
@@ -214,7 +300,8 @@ fn check_login(report: &mut Report<'_>, path: &Path, spec: &MilvusSpec) {
     }
 }
 
-fn check_secret(report: &mut Report<'_>, path: &Path, secret: &SecretSpec, address: Option<&Address>) {
+/// Reports what is wrong with the reference to a secret. It may stand in the file itself where `address` is one of this machine.
+pub(crate) fn check_secret(report: &mut Report<'_>, path: &Path, secret: &SecretSpec, address: Option<&Address>) {
     use secrecy::ExposeSecret as _;
     match secret {
         SecretSpec::Literal(text) => {
@@ -255,7 +342,7 @@ fn check_secret(report: &mut Report<'_>, path: &Path, secret: &SecretSpec, addre
     }
 }
 
-fn check_tls(report: &mut Report<'_>, path: &Path, tls: &TlsSpec, address: Option<&Address>) {
+pub(crate) fn check_tls(report: &mut Report<'_>, path: &Path, tls: &TlsSpec, address: Option<&Address>) {
     if address.is_some_and(|address| !address.is_https()) {
         report.key(
             Code::TlsWithoutHttps,
@@ -283,54 +370,15 @@ fn check_tls(report: &mut Report<'_>, path: &Path, tls: &TlsSpec, address: Optio
 /// The endpoint that a checked connection stands for; nothing where it has errors. Relative paths start at `folder`.
 pub(crate) fn resolve(name: &str, spec: &MilvusSpec, folder: &FilePath, span: Span) -> Option<Endpoint> {
     let address = Address::parse(&spec.uri).ok()?;
-    let secret = |secret: &SecretSpec| match secret {
-        SecretSpec::Env(name) => SecretRef::Env(name.clone()),
-        SecretSpec::File(path) => SecretRef::File(folder.join(path)),
-        SecretSpec::Command(words) => SecretRef::Command(words.clone()),
-        SecretSpec::Literal(text) => SecretRef::Literal(text.clone()),
+    let tier = match spec.tier {
+        Some(TierSpec::Free) => Tier::Free,
+        Some(TierSpec::Serverless) => Tier::Serverless,
+        Some(TierSpec::Dedicated) => Tier::Dedicated,
+        Some(TierSpec::Byoc) => Tier::Byoc,
+        Some(TierSpec::SelfHosted) => Tier::SelfHosted,
+        None => Tier::default(),
     };
-    let auth = match (&spec.token, &spec.username, &spec.password) {
-        (Some(token), _, _) => Auth::Token(secret(token)),
-        (None, Some(username), Some(password)) => {
-            Auth::Password { username: username.clone(), password: secret(password) }
-        }
-        _ => Auth::None,
-    };
-    let file = |path: &Option<String>| -> Option<PathBuf> { Some(folder.join(path.as_ref()?)) };
-    let tls = spec.tls.as_ref().map_or_else(Tls::default, |tls| Tls {
-        ca: file(&tls.ca),
-        client: file(&tls.client_cert).zip(file(&tls.client_key)),
-        server_name: tls.server_name.clone(),
-    });
-    let timeouts = spec.timeouts.as_ref();
-    Some(Endpoint {
-        name: name.to_owned(),
-        uri: address.uri(),
-        cloud: None,
-        auth,
-        tls,
-        connect_timeout: match timeouts.and_then(|timeouts| timeouts.connect.as_ref()) {
-            Some(duration) => duration.value()?,
-            None => CONNECT_TIMEOUT,
-        },
-        tier: match spec.tier {
-            Some(TierSpec::Free) => Tier::Free,
-            Some(TierSpec::Serverless) => Tier::Serverless,
-            Some(TierSpec::Dedicated) => Tier::Dedicated,
-            Some(TierSpec::Byoc) => Tier::Byoc,
-            Some(TierSpec::SelfHosted) => Tier::SelfHosted,
-            None => Tier::default(),
-        },
-        request_timeout: match timeouts.and_then(|timeouts| timeouts.request.as_ref()) {
-            Some(duration) => duration.value()?,
-            None => REQUEST_TIMEOUT,
-        },
-        retry_timeout: match timeouts.and_then(|timeouts| timeouts.retry.as_ref()) {
-            Some(duration) => duration.value()?,
-            None => RETRY_TIMEOUT,
-        },
-        span,
-    })
+    Way::of(spec).endpoint(name, address.uri(), tier, folder, span)
 }
 
 #[cfg(test)]

@@ -386,6 +386,10 @@ impl Explainer<'_> {
                 Step::Index(_) => at.get("items")?,
             };
             at = resolve(self.schema, at);
+            if at.get("if").is_some() {
+                let cloud = path.contains(&Step::from("zilliz_cloud"));
+                at = resolve(self.schema, at.get(if cloud { "then" } else { "else" })?);
+            }
             // Of what may be a word or a mapping, the mapping.
             if let Some(Value::Array(branches)) = at.get("oneOf").filter(|_| at.get("properties").is_none()) {
                 let mut branches = branches.iter().map(|branch| resolve(self.schema, branch));

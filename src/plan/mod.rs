@@ -6,6 +6,8 @@
 //! schema can't, and [`resolve`] fills in what was left out. `vecferry.toml` takes the same way through [`settings`].
 
 mod address;
+mod cloud;
+mod cloud_spec;
 mod connection;
 pub mod draft;
 mod explain;

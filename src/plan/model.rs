@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::cloud_spec::{CloudSpec, EngineSpec, ProfileSpec};
 use super::field_spec::FieldSpec;
 use super::shape_spec::{FunctionSpec, IndexesSpec, PartitionsSpec, PrimaryKeySpec, Property};
 use super::values::{DatabaseSpec, Duration, SecretSpec, ShardsSpec, Version, whole};
@@ -35,13 +36,15 @@ pub(crate) struct PlanFile {
     pub(crate) migrations: Vec<MigrationSpec>,
 }
 
-/// A cluster: its address, or a profile of vecferry.toml.
+/// A cluster: its address, its id in Zilliz Cloud, or a profile of vecferry.toml.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["milvus"]}, {"required": ["profile"]}]))]
+#[schemars(extend("oneOf" = [{"required": ["milvus"]}, {"required": ["zilliz_cloud"]}, {"required": ["profile"]}]))]
 pub(crate) struct EndpointSpec {
     /// Any Milvus or Zilliz Cloud endpoint. Example: `milvus: {uri: "http://127.0.0.1:19530"}`
     pub(crate) milvus: Option<MilvusSpec>,
+    /// A cluster of Zilliz Cloud by its id, or one to be made, whose address the service is asked for. Example: `zilliz_cloud: {cluster_id: in01-108240180a4faf8, api_key: {env: ZILLIZ_API_KEY}}`
+    pub(crate) zilliz_cloud: Option<CloudSpec>,
     /// A connection under `[profiles.NAME]` in vecferry.toml, so that one plan serves several environments. Example: `profile: staging`
     pub(crate) profile: Option<String>,
 }
@@ -112,6 +115,8 @@ pub(crate) struct MigrationSpec {
     pub(crate) from: String,
     /// The cluster to write: a key under `targets`. Example: `to: new`
     pub(crate) to: String,
+    /// Who moves the rows; without it, `direct`. Example: `engine: zilliz_cloud`
+    pub(crate) engine: Option<EngineSpec>,
     /// The database: one name for both sides, or `{from, to}`. Without it, the endpoint's own, or `default`. Example: `database: {from: default, to: kb}`
     pub(crate) database: Option<DatabaseSpec>,
     /// The collections to move. Example: `collections: [{source: articles, target: articles_v2}]`
@@ -260,7 +265,7 @@ pub(crate) struct SettingsFile {
     /// Connections that a plan's source or target can name with `profile`. Example: `profiles.staging.uri = "http://10.0.0.5:19530"`
     #[serde(default)]
     #[schemars(extend("propertyNames" = {"pattern": "^[A-Za-z0-9_-]+$"}))]
-    pub(crate) profiles: BTreeMap<String, MilvusSpec>,
+    pub(crate) profiles: BTreeMap<String, ProfileSpec>,
 }
 
 /// Where runs keep their state.

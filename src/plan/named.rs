@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::cloud_spec::ProfileSpec;
 use super::connection::{self, Address};
 use super::draft::Part;
 use super::model::MilvusSpec;
@@ -134,7 +135,17 @@ fn from_profile(profile: &str, folder: &Path) -> Result<Cluster, Vec<Diagnostic>
         let message = "there is no vecferry.toml here or above, so there are no profiles";
         return Err(vec![Diagnostic::new(Code::NoSettingsFile, message).help("write one, or give `--uri`")]);
     };
-    let spec = read.profile(profile);
+    let spec = match read.profile(profile) {
+        Some(ProfileSpec::Milvus(spec)) => Some(spec.as_ref()),
+        Some(ProfileSpec::Cloud(_)) => {
+            let message = format!(
+                "profile `{profile}` is a cluster of Zilliz Cloud, whose address this command does not ask for"
+            );
+            let help = "give the cluster's address with `--uri`, as the console shows it under Connect";
+            return Err(vec![Diagnostic::new(Code::CloudProfile, message).help(help)]);
+        }
+        None => None,
+    };
     let endpoint = spec.and_then(|spec| {
         let span = Span::new(&read.document.source, 0..0);
         connection::resolve(profile, spec, &read.folder(), span)

@@ -2,6 +2,8 @@
 
 use std::path::Path as FilePath;
 
+use super::cloud;
+use super::cloud_spec::{EngineSpec, ProfileSpec};
 use super::connection;
 use super::model::{CollectionSpec, EndpointSpec, MigrationSpec, PlanFile, VerifySpec};
 use super::resolve_shape;
@@ -90,23 +92,38 @@ impl Resolver<'_> {
             target_database,
             selections,
             limits: settings::limits(migration.limits.as_ref(), self.machine.and_then(SettingsFileRead::limits)),
-            engine: Engine::default(),
+            engine: match migration.engine {
+                Some(EngineSpec::ZillizCloud) => Engine::ZillizCloud,
+                Some(EngineSpec::Direct) | None => Engine::Direct,
+            },
         })
     }
 
     /// The endpoint and its own database.
     fn endpoint(&self, kind: &str, name: &str, spec: &EndpointSpec) -> Option<(Endpoint, Option<String>)> {
         let span = self.document.key_span(&steps![kind, name]);
-        match (&spec.milvus, &spec.profile) {
-            (Some(milvus), None) => {
+        match (&spec.milvus, &spec.zilliz_cloud, &spec.profile) {
+            (Some(milvus), None, None) => {
                 let endpoint = connection::resolve(name, milvus, self.folder, span)?;
                 Some((endpoint, milvus.database.clone()))
             }
-            (None, Some(profile)) => {
+            (None, Some(cluster), None) => {
+                let endpoint = cloud::resolve(name, cluster, self.folder, span)?;
+                Some((endpoint, cluster.database.clone()))
+            }
+            (None, None, Some(profile)) => {
                 let machine = self.machine?;
-                let milvus = machine.profile(profile)?;
-                let endpoint = connection::resolve(name, milvus, &machine.folder(), span)?;
-                Some((endpoint, milvus.database.clone()))
+                match machine.profile(profile)? {
+                    ProfileSpec::Milvus(milvus) => {
+                        let endpoint = connection::resolve(name, milvus, &machine.folder(), span)?;
+                        Some((endpoint, milvus.database.clone()))
+                    }
+                    ProfileSpec::Cloud(profile) => {
+                        let cluster = &profile.zilliz_cloud;
+                        let endpoint = cloud::resolve(name, cluster, &machine.folder(), span)?;
+                        Some((endpoint, cluster.database.clone()))
+                    }
+                }
             }
             _ => None,
         }

@@ -1,5 +1,6 @@
 //! What the schema can't say about one plan file. Rules across entries and files are in `targets`.
 
+mod clouds;
 mod collection;
 mod fields;
 mod fits;
@@ -9,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use globset::Glob;
 
+use super::cloud;
 use super::connection;
 use super::explain::short;
 use super::model::{CollectionSpec, EndpointSpec, MigrationSpec, PlanFile};
@@ -47,6 +49,7 @@ pub(crate) fn check(subject: &Subject<'_>) -> Vec<Diagnostic> {
     for (index, migration) in plan.migrations.iter().enumerate() {
         check_migration(&mut report, subject, &steps!["migrations", index], migration);
     }
+    clouds::check(&mut report, subject);
     check_migration_names(&mut report, plan);
     check_unused(&mut report, subject);
     report.finish()
@@ -55,6 +58,9 @@ pub(crate) fn check(subject: &Subject<'_>) -> Vec<Diagnostic> {
 fn check_endpoint(report: &mut Report<'_>, subject: &Subject<'_>, at: &Path, endpoint: &EndpointSpec) {
     if let Some(milvus) = &endpoint.milvus {
         connection::check(report, &child(at, "milvus"), milvus);
+    }
+    if let Some(zilliz_cloud) = &endpoint.zilliz_cloud {
+        cloud::check(report, &child(at, "zilliz_cloud"), zilliz_cloud);
     }
     let Some(profile) = &endpoint.profile else {
         return;

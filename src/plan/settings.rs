@@ -8,15 +8,17 @@ use serde_json::{Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::cloud;
+use super::cloud_spec::ProfileSpec;
 use super::connection;
 use super::files::{self, STATE_FOLDER};
-use super::model::{LimitsSpec, MilvusSpec, SettingsFile};
+use super::model::{LimitsSpec, SettingsFile};
 use super::report::Report;
 use super::resolved::{Limits, SPLIT_ROWS};
 use super::schema;
 use super::secrets;
 use super::state_place::{self, StatePlace};
-use super::tree::{Document, Entry, Kind, Node, steps};
+use super::tree::{Document, Entry, Kind, Node, child, steps};
 use super::typed;
 use crate::diagnostic::{Code, Diagnostic, SourceText, Span};
 
@@ -103,7 +105,7 @@ impl SettingsFileRead {
     }
 
     /// A profile without mistakes in its shape.
-    pub(crate) fn profile(&self, name: &str) -> Option<&MilvusSpec> {
+    pub(crate) fn profile(&self, name: &str) -> Option<&ProfileSpec> {
         self.model.as_ref()?.profiles.get(name)
     }
 
@@ -202,7 +204,13 @@ pub(crate) fn read_text(path: &FilePath, text: String, diagnostics: &mut Vec<Dia
     if let Some(model) = &model {
         let mut report = Report::new(&document);
         for (name, profile) in &model.profiles {
-            connection::check(&mut report, &steps!["profiles", name], profile);
+            let at = steps!["profiles", name];
+            match profile {
+                ProfileSpec::Milvus(milvus) => connection::check(&mut report, &at, milvus),
+                ProfileSpec::Cloud(profile) => {
+                    cloud::check(&mut report, &child(&at, "zilliz_cloud"), &profile.zilliz_cloud);
+                }
+            }
         }
         if let Some(state) = &model.state {
             state_place::check(&mut report, state);

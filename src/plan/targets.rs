@@ -9,7 +9,7 @@ use super::address::address;
 use super::connection::Address;
 use super::explain::{MAX_FINDINGS, short};
 use super::resolve::Resolved;
-use super::resolved::{Migration, Select};
+use super::resolved::{Endpoint, Migration, Select};
 use super::tree::{Document, Path, child};
 use crate::diagnostic::{Code, Diagnostic, Span};
 
@@ -71,13 +71,16 @@ fn collect<'a>(
     named: &mut Vec<Named<'a>>,
     matching: &mut Vec<Matching<'a>>,
 ) {
-    let side = |uri: &str, database: &String| {
-        Address::parse(uri).ok().map(|address| Place { cluster: address.identity(), database: database.clone() })
+    let side = |endpoint: &Endpoint, database: &String| {
+        let cluster = match &endpoint.cloud {
+            Some(cloud) => Some(cloud.placeholder()),
+            None => Address::parse(&endpoint.uri).ok().map(|address| address.identity()),
+        };
+        cluster.map(|cluster| Place { cluster, database: database.clone() })
     };
-    let (Some(from), Some(to)) = (
-        side(&migration.source.uri, &migration.source_database),
-        side(&migration.target.uri, &migration.target_database),
-    ) else {
+    let (Some(from), Some(to)) =
+        (side(&migration.source, &migration.source_database), side(&migration.target, &migration.target_database))
+    else {
         return;
     };
     for (index, selection) in migration.selections.iter().enumerate() {

@@ -10,6 +10,7 @@ use super::resolved::{Auth, Indexes, OnExisting, SecretRef, Select, Shards, Veri
 use super::*;
 use crate::render::{Style, diagnostics};
 
+mod cloud;
 mod shape;
 
 const PLAN: &str = r#"version: 1

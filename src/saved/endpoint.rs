@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::portable;
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::plan::resolved::{Auth, Endpoint, SecretRef, Tier, Tls};
+use crate::plan::resolved::{Auth, CloudCluster, Endpoint, NewCluster, SecretRef, Tier, Tls, WhichCluster};
 
 /// A plan holds a secret itself, which no saved plan may.
 #[derive(Debug)]
@@ -31,7 +31,10 @@ impl LiteralSecret {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SavedEndpoint {
     name: String,
+    /// The address that was found, also where `cloud` says which cluster it belongs to.
     uri: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    cloud: Option<SavedCloud>,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
     /// Where the token is, or the password if there is a user name.
@@ -47,6 +50,52 @@ pub(super) struct SavedEndpoint {
     connect_timeout_ms: u64,
     request_timeout_ms: u64,
     retry_timeout_ms: u64,
+}
+
+/// The cluster of Zilliz Cloud that an address belongs to, or is to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct SavedCloud {
+    api: String,
+    api_key: Reference,
+    which: SavedWhich,
+    resume: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SavedWhich {
+    ClusterId(String),
+    Create(NewCluster),
+}
+
+impl SavedCloud {
+    /// None for a key that stands in the plan itself.
+    fn of(cloud: &CloudCluster) -> Option<Self> {
+        Some(Self {
+            api: cloud.api.clone(),
+            api_key: Reference::of(&cloud.api_key)?,
+            which: match &cloud.which {
+                WhichCluster::Id(id) => SavedWhich::ClusterId(id.clone()),
+                WhichCluster::Make(new) => {
+                    let password_file = portable(&new.password_file);
+                    SavedWhich::Create(NewCluster { password_file, ..new.clone() })
+                }
+            },
+            resume: cloud.resume,
+        })
+    }
+
+    fn cloud(&self) -> CloudCluster {
+        CloudCluster {
+            api: self.api.clone(),
+            api_key: self.api_key.resolved(),
+            which: match &self.which {
+                SavedWhich::ClusterId(id) => WhichCluster::Id(id.clone()),
+                SavedWhich::Create(new) => WhichCluster::Make(new.clone()),
+            },
+            resume: self.resume,
+        }
+    }
 }
 
 /// Where a secret is.
@@ -88,10 +137,15 @@ impl SavedEndpoint {
                 (Some(username.clone()), Some(Reference::of(password).ok_or_else(literal)?))
             }
         };
+        let cloud = match &endpoint.cloud {
+            Some(cloud) => Some(SavedCloud::of(cloud).ok_or_else(literal)?),
+            None => None,
+        };
         let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Ok(Self {
             name: endpoint.name.clone(),
             uri: endpoint.uri.clone(),
+            cloud,
             username,
             credential,
             tls_ca: endpoint.tls.ca.as_deref().map(portable),
@@ -116,7 +170,7 @@ impl SavedEndpoint {
         Endpoint {
             name: self.name.clone(),
             uri: self.uri.clone(),
-            cloud: None,
+            cloud: self.cloud.as_ref().map(SavedCloud::cloud),
             auth,
             tls: Tls {
                 ca: self.tls_ca.clone(),

@@ -77,6 +77,8 @@ struct SavedMigration {
     source_database: String,
     target_database: String,
     limits: Limits,
+    #[serde(default)]
+    engine: Engine,
     collections: Vec<SavedCollection>,
 }
 
@@ -316,6 +318,7 @@ fn saved_migration(migration: &Migration) -> Result<SavedMigration, LiteralSecre
         source_database: migration.source_database.clone(),
         target_database: migration.target_database.clone(),
         limits: migration.limits.clone(),
+        engine: migration.engine,
         collections: collections.collect(),
     })
 }
@@ -337,7 +340,7 @@ fn resolved(plan: &SavedFile, span: &Span) -> ResolvedPlan {
             })
             .collect(),
         limits: saved.limits.clone(),
-        engine: Engine::default(),
+        engine: saved.engine,
     };
     ResolvedPlan {
         file: plan.file.clone(),

@@ -3,7 +3,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::diff::Diff;
-use crate::plan::resolved::{Auth, Endpoint, FieldSettings, OnExisting, SecretRef, Tier, Tls};
+use crate::plan::resolved::{
+    Auth, CloudCluster, CloudPlan, CuType, Endpoint, FieldSettings, NewCluster, OnExisting, SecretRef, Tier, Tls,
+    WhichCluster,
+};
 
 fn endpoint(name: &str, auth: Auth) -> Endpoint {
     Endpoint {
@@ -81,6 +84,58 @@ fn what_is_read_is_what_was_saved() {
     assert_eq!(before.source.request_timeout, after.source.request_timeout);
     assert_eq!(before.source.tls.ca, after.source.tls.ca);
     assert_eq!(before.source.tier, after.source.tier);
+}
+
+/// The plan over two clusters of Zilliz Cloud, the target to be made, with that key.
+fn cloud_plan(api_key: SecretRef) -> ResolvedPlan {
+    let mut plan = plan(token());
+    let migration = &mut plan.migrations[0];
+    let cloud = |which, resume| CloudCluster {
+        api: "https://api.cloud.zilliz.com".to_owned(),
+        api_key: api_key.clone(),
+        which,
+        resume,
+    };
+    migration.source.cloud = Some(cloud(WhichCluster::Id("in01-a".to_owned()), true));
+    let new = NewCluster {
+        name: "kb-prod".to_owned(),
+        project_id: "proj-a".to_owned(),
+        region: "aws-us-west-2".to_owned(),
+        plan: CloudPlan::Standard { cu_type: CuType::TieredStorage, cu_size: 4 },
+        description: None,
+        password_file: PathBuf::from("plans/kb.password"),
+    };
+    migration.target.cloud = Some(cloud(WhichCluster::Make(new), false));
+    migration.engine = Engine::ZillizCloud;
+    plan
+}
+
+#[test]
+fn clusters_of_the_cloud_and_who_moves_the_rows_are_saved_too() {
+    let save = |plan: ResolvedPlan| {
+        SavedPlan::new(Contents {
+            state: StatePlace::Folder(PathBuf::from(".vecferry")),
+            scanned: false,
+            plans: &[plan],
+            diff: Diff::default(),
+            pins: Vec::new(),
+        })
+    };
+    let plan = cloud_plan(SecretRef::Env("ZILLIZ_API_KEY".to_owned()));
+    let text = save(plan.clone()).unwrap().text();
+    let read = parsed(&text).unwrap().unwrap();
+    assert_eq!(read.text(), text);
+    let (before, after) = (&plan.migrations[0], &read.plans(Path::new("kb.vfplan.json"))[0].migrations[0]);
+    assert_eq!(after.engine, Engine::ZillizCloud);
+    for (before, after) in [(&before.source, &after.source), (&before.target, &after.target)] {
+        assert_eq!(format!("{:?}", before.cloud), format!("{:?}", after.cloud));
+        // The address that was found, and not the name that stands for one.
+        assert_eq!(before.uri, after.uri);
+    }
+    let literal = cloud_plan(SecretRef::Literal("vecferry-canary-literal".to_owned().into()));
+    let refused = save(literal).unwrap_err().diagnostic();
+    assert_eq!(refused.code, Code::LiteralNotSaved);
+    assert!(!format!("{refused:?}").contains("canary-literal"), "{refused:?}");
 }
 
 #[test]

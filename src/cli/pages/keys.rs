@@ -6,7 +6,8 @@ use super::assert_fresh;
 use crate::plan::{PLAN_SCHEMA, SETTINGS_SCHEMA};
 
 /// The keys as a reader meets them; a schema has them by the alphabet.
-const ORDER: &str = "state url path lease version name $schema sources targets migrations milvus profile uri from to database token username password \
+const ORDER: &str = "state url path lease version name $schema sources targets migrations milvus zilliz_cloud profile uri cluster_id create api_key api project_id region plan cu_type \
+    cu_size password_file resume from to engine database token username password \
     env file command tls ca client_cert client_key server_name tier timeouts connect request retry \
     collections source target match exclude where shards primary_key field auto_id keep_as allow_insert_auto_id fields \
     keep value type element_type max_length max_capacity nullable default on_null on_misfit partition_key clustering_key \
@@ -146,7 +147,9 @@ impl<'a> Page<'a> {
 /// Alternatives, without those that only say which keys go together.
 fn branches(schema: &Value) -> impl Iterator<Item = &Value> {
     let all = ["oneOf", "anyOf"].into_iter().filter_map(|word| schema[word].as_array()).flatten();
-    all.filter(|branch| {
+    // What an `if` chooses between; the usual form comes first.
+    let chosen = ["else", "then"].into_iter().filter_map(|word| schema.get(word));
+    all.chain(chosen).filter(|branch| {
         branch.as_object().is_some_and(|branch| !(branch.len() == 1 && branch.contains_key("required")))
     })
 }
