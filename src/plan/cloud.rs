@@ -38,35 +38,33 @@ pub(crate) fn check(report: &mut Report<'_>, path: &Path, spec: &CloudSpec) {
 
 /// The service's address, which decides whether secrets may stand in the file; none where it is wrong.
 fn check_api(report: &mut Report<'_>, path: &Path, spec: &CloudSpec) -> Option<Address> {
-    let Some(text) = &spec.api else {
-        return Address::parse(default_api(spec)).ok();
-    };
-    let path = child(path, "api");
-    let address = match Address::parse(text) {
-        Ok(address) => address,
-        Err((Code::CredentialsInUri, message, _)) => {
-            report.value(Code::CredentialsInUri, &path, message, "the service takes an `api_key` and nothing else");
-            return None;
+    match service(spec) {
+        Ok(address) => Some(address),
+        Err((code, message, help)) => {
+            report.value(code, &child(path, "api"), message, help);
+            None
         }
-        Err((_, message, _)) => {
-            report.value(Code::BadCloudApi, &path, message, "leave `api` out, or write https://host");
-            return None;
-        }
-    };
-    if !address.is_https() && !address.is_loopback() {
-        report.value(
-            Code::BadCloudApi,
-            &path,
-            "the key would cross the network unencrypted",
-            "write https://; http:// is for a simulator on this machine",
-        );
-        return None;
     }
-    if !address.is_https() && !text.trim_end_matches('/').ends_with(&address.port_suffix()) {
-        report.value(Code::BadCloudApi, &path, "the address has no port", "for example http://127.0.0.1:8080");
-        return None;
+}
+
+/// The service's address, or a code, what is wrong with it and what to do.
+fn service(spec: &CloudSpec) -> Result<Address, (Code, &'static str, &'static str)> {
+    let text = spec.api.as_deref().unwrap_or_else(|| default_api(spec));
+    let address = Address::parse(text).map_err(|(code, message, _)| match code {
+        Code::CredentialsInUri => (code, message, "the service takes an `api_key` and nothing else"),
+        _ => (Code::BadCloudApi, message, "leave `api` out, or write https://host"),
+    })?;
+    if address.is_https() {
+        return Ok(address);
     }
-    Some(address)
+    if !address.is_loopback() {
+        let message = "the key would cross the network unencrypted";
+        return Err((Code::BadCloudApi, message, "write https://; http:// is for a simulator on this machine"));
+    }
+    if !text.trim_end_matches('/').ends_with(&address.port_suffix()) {
+        return Err((Code::BadCloudApi, "the address has no port", "for example http://127.0.0.1:8080"));
+    }
+    Ok(address)
 }
 
 fn check_region(report: &mut Report<'_>, path: &Path, spec: &CloudSpec) {
@@ -182,10 +180,7 @@ fn default_api(spec: &CloudSpec) -> &'static str {
 
 /// The service's base address in one spelling; none where it is wrong.
 pub(crate) fn api(spec: &CloudSpec) -> Option<String> {
-    let Some(text) = &spec.api else {
-        return Some(default_api(spec).to_owned());
-    };
-    let uri = Address::parse(text).ok()?.uri();
+    let uri = service(spec).ok()?.uri();
     Some(match uri.strip_suffix(":443") {
         Some(rest) if uri.starts_with("https") => rest.to_owned(),
         _ => uri,

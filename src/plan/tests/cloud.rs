@@ -146,7 +146,7 @@ fn the_migration_service_takes_two_clusters_that_it_knows() {
     let address = "milvus: {uri: \"http://127.0.0.1\"}\n  other:\n    zilliz_cloud:\n";
     assert_eq!(
         with("zilliz_cloud:\n      cluster_id", &format!("{address}      cluster_id")),
-        [Code::UnusedEndpoint, Code::EngineNeedsClusters]
+        [Code::EngineNeedsClusters, Code::UnusedEndpoint]
     );
     assert_eq!(with("region: aws-us-west-2", "region: ali-cn-hangzhou"), [Code::EngineNeedsClusters]);
     assert_eq!(with("engine: zilliz_cloud", "engine: direct"), []);
