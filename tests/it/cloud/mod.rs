@@ -3,6 +3,7 @@
 //! `servers/cloud/simulator.py` is that simulator: written from the public reference, strict about requests, and no Zilliz Cloud.
 
 mod http;
+mod saved;
 mod simulated;
 
 use std::io::{BufRead, BufReader, Write};
