@@ -301,8 +301,9 @@ async fn what_the_service_did_not_do_for_its_limits_is_sent_again() {
     assert_eq!(plane(&service).migrate(&migration()).await.unwrap(), "job-1");
     assert_eq!(service.asked().len(), 2);
     // Nobody listens there any more, so nothing was sent.
-    let gone = Service { api: service.api.replace("127.0.0.1", "127.0.0.9"), ..service };
-    let plane = plane_within(&gone, Duration::from_secs(5), Duration::from_millis(300));
+    let mut service = service;
+    service.api = service.api.replace("127.0.0.1", "127.0.0.9");
+    let plane = plane_within(&service, Duration::from_secs(5), Duration::from_millis(300));
     let error = plane.create(&new_cluster()).await.unwrap_err();
     assert!(error.kind == ErrorKind::Unreachable && !error.leaves_open(), "{error}");
     assert!(error.help().contains("`api`"), "{}", error.help());
