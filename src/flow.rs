@@ -171,6 +171,7 @@ pub async fn apply(view: &mut View, run: &str, observer: &dyn Observer, stop: &C
             pace: &stage.pace,
             plan: stage.plan.clone(),
             census: detail.census.take(),
+            managed: stage.managed.clone(),
         });
     }
     let saved_plan = view.saved_plan.as_deref();

@@ -243,7 +243,7 @@ fn report(
 /// as such even so, because running the same command again is then the right thing to do.
 fn exit_code(view: &View, reports: &[Report]) -> ExitCode {
     let errors: Vec<&JobError> = reports.iter().filter_map(|report| report.result.as_ref().err()).collect();
-    if errors.iter().any(|error| matches!(error, JobError::Interrupted)) {
+    if errors.iter().any(|error| error.is_interruption()) {
         return ExitCode::Interrupted;
     }
     let quarantined = reports.iter().any(|report| report.result.as_ref().is_ok_and(|success| success.quarantined > 0))

@@ -223,9 +223,12 @@ fn asked(printer: Printer) -> bool {
 /// The exit code of a job that failed.
 pub(super) fn of_job(error: &JobError) -> ExitCode {
     match error {
-        JobError::Interrupted => ExitCode::Interrupted,
+        JobError::Interrupted | JobError::StillGoing { .. } => ExitCode::Interrupted,
         JobError::Bug => ExitCode::Bug,
-        JobError::Different(_) | JobError::LeftBehind { .. } | JobError::Absent(_) => ExitCode::Differences,
+        JobError::Different(_)
+        | JobError::LeftBehind { .. }
+        | JobError::Absent(_)
+        | JobError::Managed { gave_up: false, .. } => ExitCode::Differences,
         JobError::State(error) => of_state(error),
         JobError::Cluster(error) => of_cluster(error),
         JobError::Fenced(_) | JobError::Repartitioned(_) | JobError::Overtaken { .. } => ExitCode::Stale,

@@ -375,6 +375,10 @@ codes! {
         "The control plane has another word than RUNNING for the cluster. A migration job may be at work in it, or something may be wrong with it.";
     ClusterOtherwise = "VF1212", Warning, "a cluster is not as the plan wants it made",
         "The cluster that the plan wants made exists, and has another region, plan or size than the plan says. vecferry makes clusters and never changes one.";
+    NotManaged = "VF1030", Error, "the migration service cannot do it",
+        "The plan says `engine: zilliz_cloud`. The migration service of Zilliz Cloud takes names of clusters, databases and collections, and nothing else: no other name on the target, no other shape, no choice of rows. Use `engine: direct` for this collection, or leave out what the service cannot do.";
+    ManagedDeprecated = "VF1230", Warning, "the migration service may go away",
+        "The plan says `engine: zilliz_cloud`. The documentation of Zilliz Cloud marks the requests that start a migration between clusters as deprecated and names no others. They may stop working at any time; `engine: direct` does not need them.";
     SameTargetTwice = "VF1015", Error, "two collections have the same target",
         "Through a pattern, two entries of the plan would write to the same collection of the target.";
 }

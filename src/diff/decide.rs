@@ -1,7 +1,7 @@
 //! The one decision: what happens to a collection, given everything that was seen.
 
 use super::remarks::{losing_aliases, remarks, surveyed, unloadable};
-use super::{Action, Entry, Note, Prior, Seen, Work, lines, may_take_over};
+use super::{Action, Entry, Note, Prior, Seen, Work, lines, managed, may_take_over};
 use crate::collection::{CollectionSchema, LoadState};
 use crate::diagnostic::Code;
 use crate::mapping::Rewrite;
@@ -33,6 +33,10 @@ pub fn decide(seen: Seen) -> Entry {
     };
     remarks(&mut entry);
     surveyed(&mut entry);
+    if entry.is_managed() {
+        managed::remarks(&mut entry);
+        managed::as_source(&mut entry);
+    }
     // Without the state nothing can be said of what stands on the target, and it would be the wrong thing.
     if entry.seen.state_error.is_none() {
         choose(&mut entry);
@@ -41,6 +45,9 @@ pub fn decide(seen: Seen) -> Entry {
         entry.action = Action::Blocked;
         entry.work = Work::None;
     }
+    if entry.is_managed() {
+        managed::deprecated(&mut entry);
+    }
     amounts(&mut entry);
     losing_aliases(&mut entry);
     entry.lines = lines(&entry);
@@ -48,7 +55,20 @@ pub fn decide(seen: Seen) -> Entry {
 }
 
 fn choose(entry: &mut Entry) {
-    let (action, work) = match (&entry.seen.target, entry.seen.prior.clone()) {
+    let prior = entry.seen.prior.clone();
+    let by_service =
+        prior.as_ref().filter(|prior| !prior.finished).and_then(|prior| Some((prior, prior.managed.clone()?)));
+    let left = match by_service {
+        _ if entry.is_managed() => Some(managed::choose(entry)),
+        Some((prior, state)) => managed::left_by_service(entry, prior, &state),
+        None => None,
+    };
+    if let Some((action, work)) = left {
+        (entry.action, entry.work) = (action, work);
+        return;
+    }
+    let (action, work) = match (&entry.seen.target, prior) {
+        (Some(_), Some(prior)) if prior.managed.is_some() => existing_target(entry),
         (None, prior) => missing_target(entry, prior.as_ref()),
         // A run that converged and did not end leaves nothing that a plan that does not converge could go on with.
         (Some(_), Some(prior))
@@ -62,7 +82,7 @@ fn choose(entry: &mut Entry) {
     entry.work = work;
 }
 
-fn missing_target(entry: &mut Entry, prior: Option<&Prior>) -> (Action, Work) {
+pub(super) fn missing_target(entry: &mut Entry, prior: Option<&Prior>) -> (Action, Work) {
     match prior {
         Some(prior)
             if !prior.finished
@@ -170,18 +190,24 @@ pub fn completed(seen: &Seen) -> Option<(u64, u64)> {
     if let Some(rows) = number(MARK_ROWS) {
         return Some((rows, number(MARK_QUARANTINED).unwrap_or_default()));
     }
+    if let Some(rows) = managed::completed_by_state(seen) {
+        return Some(rows);
+    }
     let prior = seen.prior.as_ref().filter(|prior| prior.finished && mark.get(MARK_RUN) == Some(&prior.run))?;
     Some(prior.rows)
 }
 
-fn existing_target(entry: &mut Entry) -> (Action, Work) {
+pub(super) fn existing_target(entry: &mut Entry) -> (Action, Work) {
     let seen = &entry.seen;
     let Some(target) = &seen.target else {
         return (Action::Create, Work::Fill);
     };
-    let ours = target.mark.get(MARK_PLAN).is_some_and(|hash| *hash == seen.plan_hash);
+    let ours = target.mark.get(MARK_PLAN).is_some_and(|hash| *hash == seen.plan_hash)
+        || managed::completed_by_state(seen).is_some();
     let verified_rows = completed(seen).map(|(rows, _)| rows);
     match (seen.settings.on_existing, ours, verified_rows) {
+        // Blocked already, because the migration service cannot do it.
+        (OnExisting::Converge, ..) if entry.is_managed() => (Action::Blocked, Work::None),
         (OnExisting::Converge, ..) => converge(entry),
         (_, true, Some(rows)) => finished(entry, rows),
         (OnExisting::Replace, ..) => (Action::Replace, Work::Refill),
@@ -204,10 +230,15 @@ fn existing_target(entry: &mut Entry) -> (Action, Work) {
             } else {
                 "and was not made by vecferry"
             };
-            entry.blocked.push(
-                Note::new(Code::TargetExists, format!("the target exists {made_by}"))
-                    .help("choose another `target`, or say `on_existing: converge` to write what is missing or `replace` to drop it first"),
-            );
+            let help = match entry.is_managed() {
+                true => {
+                    "drop it, or say `on_existing: replace` to have it dropped first; `engine: direct` can give it another name or complete it"
+                }
+                false => {
+                    "choose another `target`, or say `on_existing: converge` to write what is missing or `replace` to drop it first"
+                }
+            };
+            entry.blocked.push(Note::new(Code::TargetExists, format!("the target exists {made_by}")).help(help));
             (Action::Blocked, Work::None)
         }
     }
@@ -251,7 +282,12 @@ fn finished(entry: &mut Entry, rows: u64) -> (Action, Work) {
             entry.notes.extend(drift);
             return (Action::Replace, Work::Refill);
         }
-        let help = "set `on_existing: converge` to bring the target up to date";
+        let help = match entry.is_managed() {
+            true => {
+                "set `on_existing: replace` to have it moved again, or use `engine: direct` with `on_existing: converge`"
+            }
+            false => "set `on_existing: converge` to bring the target up to date",
+        };
         entry.blocked.extend(drift.into_iter().map(|note| note.help(help)));
         return (Action::Blocked, Work::None);
     }
@@ -260,6 +296,9 @@ fn finished(entry: &mut Entry, rows: u64) -> (Action, Work) {
 
 /// Whether something but rows is to be completed: partitions, indexes, the load state.
 fn touches(entry: &Entry) -> bool {
+    if entry.is_managed() {
+        return managed::touches_managed(entry);
+    }
     let (Some(target), Some(mapping)) = (&entry.seen.target, &entry.seen.mapping) else {
         return false;
     };

@@ -26,6 +26,18 @@ pub fn lines(entry: &Entry) -> Vec<Line> {
             reason: None,
         });
     }
+    if entry.is_managed() && !matches!(entry.work, Work::None | Work::Touch) {
+        lines.push(Line {
+            topic: "engine".into(),
+            name: String::new(),
+            sign: Sign::Add,
+            before: None,
+            after: Some("moved by the migration service of Zilliz Cloud".into()),
+            reason: Some(
+                "which copies the schema as it is, makes AUTOINDEX on vector fields, and loads nothing".into(),
+            ),
+        });
+    }
     let Some(mapping) = &entry.seen.mapping else { return lines };
     fields(&source.schema, mapping, before, &mut lines);
     whole(&source.schema, wanted, before, &mut lines);
@@ -281,7 +293,9 @@ fn load(entry: &Entry, source: &LiveCollection, lines: &mut Vec<Line>) {
     if matches!(entry.work, Work::None | Work::Touch) && !entry.seen.settings.load {
         return;
     }
-    if source.load_state == LoadState::NotLoaded && entry.work != Work::Touch {
+    if source.load_state != LoadState::Loaded && entry.is_managed() && entry.work != Work::Touch {
+        lines.push(passing("source", "loaded for the verification and released again"));
+    } else if source.load_state == LoadState::NotLoaded && entry.work != Work::Touch {
         lines.push(passing("source", "loaded for the copy and released again"));
     } else if source.load_state == LoadState::Loading && entry.work != Work::Touch {
         lines.push(passing("source", "loaded whole for the copy; partitions that were not loaded are released again"));

@@ -5,6 +5,7 @@ mod change;
 mod cluster;
 mod decide;
 mod lines;
+mod managed;
 mod remarks;
 
 use std::borrow::Cow;
@@ -16,7 +17,7 @@ use crate::collection::{CollectionSchema, Key, LiveCollection};
 use crate::diagnostic::Code;
 use crate::mapping::{Mapping, Remark};
 use crate::plan::resolved::{Engine, OnExisting, Settings, Tier, Verify};
-use crate::state::Job;
+use crate::state::{Job, Managed};
 
 pub use change::{ASSUMED_BYTES_PER_SECOND, Change, Diff, Summary, estimated_seconds};
 #[cfg(test)]
@@ -160,9 +161,19 @@ pub struct Prior {
     pub dirty: u64,
     /// The saved plan that it carries out, by its checksum.
     pub saved_plan: Option<String>,
+    /// How far it is with the migration service; none where vecferry moved the rows itself.
+    pub managed: Option<Managed>,
 }
 
 impl Prior {
+    /// Whether a collection on the target may be what the run made.
+    pub fn may_have_made(&self, live: &LiveCollection) -> bool {
+        match &self.managed {
+            Some(managed) => managed.asked.is_some() && managed::may_be_its(live, self),
+            None => live.mark.get(MARK_RUN) == Some(&self.run),
+        }
+    }
+
     /// What a journal says, as far as a decision needs it.
     pub fn of(job: &Job) -> Self {
         Self {
@@ -177,6 +188,7 @@ impl Prior {
             rows: (job.verified_rows, job.rows_quarantined()),
             dirty: job.splits_dirty() as u64,
             saved_plan: job.header.saved_plan.clone(),
+            managed: job.managed.clone(),
         }
     }
 }

@@ -22,13 +22,14 @@ pub(super) fn remarks(entry: &mut Entry) {
                 .help("check the name and the database; names are case-sensitive"),
         );
     }
-    if let Some(mapping) = &seen.mapping {
+    // What a mapping says of the target holds only where vecferry makes it.
+    if let Some(mapping) = seen.mapping.as_ref().filter(|_| seen.engine.is_direct()) {
         entry.blocked.extend(mapping.blocked.iter().map(|remark| Note::of(Code::CannotHold, remark)));
         entry.notes.extend(mapping.notes.iter().map(|remark| Note::of(Code::Shaped, remark)));
         entry.warnings.extend(mapping.warnings.iter().map(|remark| Note::of(Code::MayGoWrong, remark)));
     }
     if let Some(rows) = &seen.source_rows {
-        if let Some(doubled) = rows.doubled.filter(|doubled| *doubled > 0) {
+        if let Some(doubled) = rows.doubled.filter(|doubled| *doubled > 0 && seen.engine.is_direct()) {
             let keys: Vec<_> = rows.doubled_keys.iter().map(ToString::to_string).collect();
             let such_as = if keys.is_empty() { String::new() } else { format!(", such as {}", keys.join(", ")) };
             entry.warnings.push(Note::new(

@@ -97,6 +97,7 @@ fn prior() -> Prior {
         rows: (100, 0),
         dirty: 0,
         saved_plan: None,
+        managed: None,
     }
 }
 

@@ -53,6 +53,13 @@ pub enum Engine {
     ZillizCloud,
 }
 
+impl Engine {
+    /// Whether vecferry moves the rows itself.
+    pub fn is_direct(&self) -> bool {
+        *self == Self::Direct
+    }
+}
+
 /// A cluster that the plan names, with everything that is needed to open a connection except the secrets themselves.
 #[derive(Debug, Clone)]
 pub struct Endpoint {

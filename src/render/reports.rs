@@ -33,7 +33,7 @@ impl Ending {
     pub(super) fn of(report: &Report) -> Self {
         match &report.result {
             Ok(_) => Self::Successful,
-            Err(JobError::Interrupted) => Self::Canceled,
+            Err(error) if error.is_interruption() => Self::Canceled,
             Err(_) => Self::Failed,
         }
     }
@@ -133,7 +133,7 @@ fn one(report: &Report, style: Style) -> String {
         }
         Err(error) => {
             say(&mut text, &format!("error: {}", clean(&error.to_string())), ending.tone(), style);
-            if let JobError::Different(diff) = error {
+            if let Some(diff) = error.difference() {
                 text.push_str(&differences::list(diff, KEYS, MARGIN, style));
             }
             say(&mut text, &format!("help: {}", error.help()), Tone::Plain, style);
@@ -162,7 +162,15 @@ pub(super) fn success_lines(work: Work, success: &Success) -> Vec<String> {
     if work == Work::Touch {
         return vec!["changed; no rows were written".to_owned()];
     }
-    let mut lines = vec![format!("{} verified, {} written", words::rows(success.rows), words::number(success.written))];
+    let mut lines = vec![match &success.moved_by {
+        None => format!("{} verified, {} written", words::rows(success.rows), words::number(success.written)),
+        Some(job) if job.is_empty() => {
+            format!("{} verified, moved by the migration service", words::rows(success.rows))
+        }
+        Some(job) => {
+            format!("{} verified, moved by the migration service (job {})", words::rows(success.rows), clean(job))
+        }
+    }];
     if success.doubled > 0 {
         lines.push(format!(
             "{} of the source had a key that was there already; each key arrived once",
@@ -285,10 +293,7 @@ fn moved(report: &Report) -> Option<&Moved> {
 fn json_one(report: &Report) -> Value {
     let success = report.result.as_ref().ok();
     let error = report.result.as_ref().err();
-    let difference = match error {
-        Some(JobError::Different(diff)) => Some(values::row_diff(diff)),
-        _ => None,
-    };
+    let difference = error.and_then(JobError::difference).map(values::row_diff);
     value!({
         "address": report.address,
         "work": report.work,
@@ -358,6 +363,7 @@ mod tests {
             quarantined: 4,
             quarantine: Some(".vecferry/quarantine/x".into()),
             touched: [("lang: null became the default".to_owned(), 7)].into(),
+            moved_by: None,
         };
         vec![
             report("users", Work::Fill, Err(failed("connection refused"))),

@@ -116,6 +116,28 @@ pub enum JobError {
     /// A bug ended the job; its message is on stderr.
     #[error("a bug in vecferry ended the work on this collection; the message is above")]
     Bug,
+    /// The migration service moved it, and did not bring what it should.
+    #[error("{}, and {found}", service_said(job.as_deref(), word, reason.as_deref()))]
+    Managed {
+        /// Id of the service's job, where it was heard.
+        job: Option<String>,
+        /// The service's last word for the job.
+        word: String,
+        /// Its reason, where it gave one.
+        reason: Option<String>,
+        /// What is wrong with the target, in words that go on a sentence.
+        found: String,
+        /// What differs, where both sides could be compared.
+        diff: Option<Box<RowDiff>>,
+        /// Whether the job itself says that it did not do it.
+        gave_up: bool,
+    },
+    /// Somebody asked the run to stop, and the service's job goes on without it.
+    #[error("stopped following {}: the migration service goes on by itself", job.as_deref().unwrap_or("a job"))]
+    StillGoing {
+        /// Id of the job, where it was heard.
+        job: Option<String>,
+    },
     /// Somebody asked the run to stop.
     #[error("interrupted")]
     Interrupted,
@@ -129,7 +151,29 @@ fn further(number: u64) -> String {
     }
 }
 
+/// What the service said of a job.
+fn service_said(job: Option<&str>, word: &str, reason: Option<&str>) -> String {
+    let job = job.map_or_else(|| "a job".to_owned(), |job| format!("job {job}"));
+    let word = if word.is_empty() { "is over".to_owned() } else { format!("ended as {word}") };
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{job} of the migration service {word}{reason}")
+}
+
 impl JobError {
+    /// Rows that differ, where that is the reason.
+    pub fn difference(&self) -> Option<&RowDiff> {
+        match self {
+            Self::Different(diff) => Some(diff),
+            Self::Managed { diff, .. } => diff.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it ended only because somebody asked it to.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::StillGoing { .. })
+    }
+
     /// What to do next, in one sentence.
     pub fn help(&self) -> &'static str {
         match self {
@@ -166,6 +210,15 @@ impl JobError {
             Self::Bug => {
                 "please report it with the message above; running the same command again goes on where it stopped"
             }
+            Self::Managed { gave_up: true, .. } => {
+                "the job's log is in the console of Zilliz Cloud (Jobs, View Details); run the same command again to ask for this collection alone, or use `engine: direct`"
+            }
+            Self::Managed { .. } => {
+                "drop the target collection and run the same command again, or use `on_existing: replace`; `vecferry verify` lists the keys"
+            }
+            Self::StillGoing { .. } => {
+                "run the same command again: it follows the job; to stop the job itself, cancel it in the console of Zilliz Cloud (Jobs)"
+            }
             Self::Interrupted => "run the same command again: it goes on where it stopped",
         }
     }
@@ -176,6 +229,7 @@ impl JobError {
             Self::Cluster(error) => error.is_transient(),
             Self::State(StateError::Remote(error)) => error.kind.is_temporary(),
             Self::Interrupted
+            | Self::StillGoing { .. }
             | Self::Moving(_)
             | Self::SourceMoves { .. }
             | Self::MustStartOver(_)

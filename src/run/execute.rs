@@ -13,12 +13,12 @@ use super::census::Census;
 use super::job::{Job, Sides, Success, Tools};
 use super::retries::{self, Retried};
 use super::throttle::Throttle;
-use super::{Event, JobError, Observer};
+use super::{Event, JobError, ManagedPair, Observer, managed};
 use crate::cluster::ReadSide;
 use crate::diff::{Entry, MARK_RUN, Place, Prior, Work};
 use crate::mapping::Rewrite;
-use crate::plan::resolved::Limits;
-use crate::state::{FORMAT, Header, JobId, Journal, Lock, StateError, Store};
+use crate::plan::resolved::{Engine, Limits};
+use crate::state::{FORMAT, Header, JobId, Journal, Lock, MANAGED_FORMAT, StateError, Store};
 
 /// Collections in progress for each split in flight: most of a small collection's time is waiting for the server to make,
 /// index and load it.
@@ -54,14 +54,16 @@ pub struct Task<'a> {
     pub plan: (String, String),
     /// The census that the diff was made from, if one was taken.
     pub census: Option<Census>,
+    /// Its clusters as the migration service knows them, where that is to move the rows.
+    pub managed: Option<Arc<ManagedPair>>,
 }
 
 /// The limits of a migration, as its collections share them.
 pub struct Pace {
-    slots: Semaphore,
-    at_once: usize,
-    split_rows: u64,
-    throttle: Throttle,
+    pub(super) slots: Semaphore,
+    pub(super) at_once: usize,
+    pub(super) split_rows: u64,
+    pub(super) throttle: Throttle,
 }
 
 impl Pace {
@@ -94,10 +96,15 @@ pub struct Report {
     pub splits: (usize, usize),
 }
 
+/// The number of a task, how it ended, and what is to be released on its source.
+pub(super) type EndedTask = (usize, Report, Option<Release>);
+
 /// Executes all tasks that have work, and reports on each in their order.
 pub async fn execute(execution: &Execution<'_>, tasks: Vec<Task<'_>>) -> Vec<Report> {
     let at_once = tasks.iter().map(|task| task.pace.at_once).max().unwrap_or(1) * COLLECTIONS_PER_SPLIT;
-    let mut ended: Vec<(usize, Report, Option<Release>)> = futures::stream::iter(tasks.into_iter().enumerate())
+    let (by_service, direct): (Vec<_>, Vec<_>) =
+        tasks.into_iter().enumerate().partition(|(_, task)| managed::is_managed(task));
+    let direct = futures::stream::iter(direct)
         .map(|(number, task)| async move {
             let started = Instant::now();
             let (address, work) = (task.entry.seen.address.clone(), task.entry.work);
@@ -108,8 +115,9 @@ pub async fn execute(execution: &Execution<'_>, tasks: Vec<Task<'_>>) -> Vec<Rep
             (number, Report { address, work, result, took: started.elapsed(), retried, splits }, release)
         })
         .buffer_unordered(at_once)
-        .collect()
-        .await;
+        .collect::<Vec<EndedTask>>();
+    let (mut ended, more) = futures::join!(direct, managed::execute(execution, by_service));
+    ended.extend(more);
     ended.sort_by_key(|(number, ..)| *number);
     let mut reports = Vec::with_capacity(ended.len());
     let mut released = HashSet::new();
@@ -132,10 +140,10 @@ pub async fn execute(execution: &Execution<'_>, tasks: Vec<Task<'_>>) -> Vec<Rep
 }
 
 /// A source collection that was loaded for the copy, and is to be released again.
-struct Release {
-    source: Arc<dyn ReadSide>,
-    from: Place,
-    partitions: Vec<String>,
+pub(super) struct Release {
+    pub(super) source: Arc<dyn ReadSide>,
+    pub(super) from: Place,
+    pub(super) partitions: Vec<String>,
 }
 
 /// How the release of a source ended. Who asked to stop waits a moment for it and no longer; the journal remembers what is
@@ -215,7 +223,7 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> Ended {
 /// Locks the target and opens its journal. The lock comes first: only with it does nobody else write to the journal. What was
 /// decided was decided before it, so the state is read again, and must be what the decision was made from: between the diff
 /// and somebody's `yes`, another run may have begun or finished the same job.
-async fn open(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<(Lock, Journal), JobError> {
+pub(super) async fn open(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<(Lock, Journal), JobError> {
     let lock = lock(execution, task, id).await?;
     let now = execution.store.job(id)?.as_ref().map(Prior::of);
     if now != task.entry.seen.prior {
@@ -257,8 +265,12 @@ async fn drop_half_written(task: &Task<'_>) -> Result<(), JobError> {
 
 /// The journal to go on with, or a new one.
 fn journal(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<Journal, StateError> {
+    let seen = &task.entry.seen;
+    let begun = seen.prior.as_ref().filter(|prior| !prior.finished && prior.plan_hash == seen.plan_hash);
     let goes_on = match task.entry.work {
         Work::Resume => true,
+        // It remembers which collections earlier jobs did not bring.
+        Work::Refill if task.entry.is_managed() => begun.is_some_and(|prior| prior.managed.is_some()),
         // What a finished job copied is still true when only its indexes or its load state are touched.
         Work::Touch => execution
             .store
@@ -272,7 +284,7 @@ fn journal(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<Jou
 fn header(execution: &Execution<'_>, task: &Task<'_>) -> Header {
     let seen = &task.entry.seen;
     Header {
-        format: FORMAT,
+        format: if managed::is_managed(task) { MANAGED_FORMAT } else { FORMAT },
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         run: execution.run.to_owned(),
         plan: task.plan.0.clone(),
@@ -288,5 +300,6 @@ fn header(execution: &Execution<'_>, task: &Task<'_>) -> Header {
         row_bytes: seen.source_rows.as_ref().map_or(0, |rows| rows.row_bytes),
         started: jiff::Timestamp::now(),
         saved_plan: execution.saved_plan.map(str::to_owned),
+        engine: if managed::is_managed(task) { Engine::ZillizCloud } else { Engine::Direct },
     }
 }

@@ -45,7 +45,7 @@ impl Job<'_> {
 
     /// Points the plan's aliases to the target. They come last, when every row is proven, and before the mark that says that
     /// the job is complete: whoever is killed in between does it again.
-    async fn point_aliases(&self) -> Result<(), JobError> {
+    pub(super) async fn point_aliases(&self) -> Result<(), JobError> {
         let to = &self.entry.seen.to;
         for alias in &self.mapping.aliases {
             self.phase("switching aliases").await?;
@@ -55,7 +55,7 @@ impl Job<'_> {
     }
 
     /// Searches for the text of a few rows by each field that BM25 fills: its values can be neither read nor compared.
-    async fn prove_functions(&self) -> Result<(), JobError> {
+    pub(super) async fn prove_functions(&self) -> Result<(), JobError> {
         if self.mapping.searched.is_empty() || !self.mapping.columns.write.iter().any(|field| !field.primary_key) {
             return Ok(());
         }
@@ -113,7 +113,7 @@ impl Job<'_> {
     }
 
     /// Makes those of the wanted indexes whose fields have none, and waits until all are built.
-    async fn make_indexes(&self, wanted: &[Index], there: &[Index]) -> Result<(), JobError> {
+    pub(super) async fn make_indexes(&self, wanted: &[Index], there: &[Index]) -> Result<(), JobError> {
         let (to, target) = (&self.entry.seen.to, &self.sides.target);
         for index in wanted.iter().filter(|index| !there.iter().any(|have| have.field == index.field)) {
             target.create_index(&to.database, &to.collection, index).await?;
@@ -170,9 +170,13 @@ impl Job<'_> {
     /// Partitions, indexes and load state of a target whose rows are as they should be.
     pub(super) async fn touch(&self) -> Result<Success, JobError> {
         let to = &self.entry.seen.to;
-        self.make_partitions().await?;
-        let live = self.sides.target.describe(&to.database, &to.collection).await?;
-        self.make_indexes(&self.mapping.indexes, &live.map(|live| live.indexes).unwrap_or_default()).await?;
+        // All else the migration service made, and nobody asked for more.
+        let shapes = !self.entry.is_managed();
+        if shapes {
+            self.make_partitions().await?;
+            let live = self.sides.target.describe(&to.database, &to.collection).await?;
+            self.make_indexes(&self.mapping.indexes, &live.map(|live| live.indexes).unwrap_or_default()).await?;
+        }
         if self.entry.seen.settings.load {
             self.unless_stopped(self.sides.target.load(&to.database, &to.collection)).await?;
         }
@@ -181,7 +185,7 @@ impl Job<'_> {
             target.set_properties(&to.database, &to.collection, &self.mapping.late_properties).await?;
         }
         let properties: Vec<(String, String)> = self.mapping.schema.properties.clone().into_iter().collect();
-        if self.entry.properties_differ() {
+        if shapes && self.entry.properties_differ() {
             self.sides.target.set_properties(&to.database, &to.collection, &properties).await?;
         }
         self.point_aliases().await?;

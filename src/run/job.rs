@@ -23,7 +23,7 @@ use crate::mapping::{Mapping, Touched};
 use crate::state::{Job as State, Journal, Lock, Outcome, Quarantine, Record, Split};
 
 /// How long what is in flight may take to end once somebody asked to stop.
-const GRACE: Duration = Duration::from_secs(4);
+pub(super) const GRACE: Duration = Duration::from_secs(4);
 
 /// The two clusters of a migration.
 #[derive(Clone)]
@@ -55,6 +55,8 @@ pub struct Success {
     pub quarantine: Option<String>,
     /// Rows that each rule of the mapping touched.
     pub touched: Touched,
+    /// The job of the migration service that moved them, where one did; empty where its id was never heard.
+    pub moved_by: Option<String>,
 }
 
 /// A job while it runs.
@@ -66,7 +68,7 @@ pub struct Job<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) slots: &'a Semaphore,
     pub(super) at_once: usize,
-    split_rows: u64,
+    pub(super) split_rows: u64,
     pub(super) throttle: &'a Throttle,
     pub(super) stop: &'a CancellationToken,
     pub(super) run: String,
@@ -144,36 +146,55 @@ impl<'a> Job<'a> {
     /// Once somebody asks to stop, nothing new begins and what is in flight has [`GRACE`] to end. What has not ended by then is
     /// given up where it stands, which the state survives as it survives a power cut. A panic ends this job and no other one.
     pub async fn run(&self, mut told: UnboundedReceiver<Retry>) -> Result<Success, JobError> {
-        self.record(&Record::Attempt { pid: std::process::id(), at: jiff::Timestamp::now() }).await?;
+        self.begin().await?;
+        let result = self.guarded(self.steps(), &mut told).await;
+        self.end(result).await
+    }
+
+    /// Writes down that this process takes the job up.
+    pub(super) async fn begin(&self) -> Result<(), JobError> {
+        self.record(&Record::Attempt { pid: std::process::id(), at: jiff::Timestamp::now() }).await
+    }
+
+    /// Steps of the job, beside all that may end them.
+    pub(super) async fn guarded<T>(
+        &self,
+        steps: impl Future<Output = Result<T, JobError>>,
+        told: &mut UnboundedReceiver<Retry>,
+    ) -> Result<T, JobError> {
         let listening = async {
             while let Some(retry) = told.recv().await {
                 self.retried(&retry)?;
             }
-            futures::future::pending::<Result<Success, JobError>>().await
+            futures::future::pending::<Result<T, JobError>>().await
         };
         let given_up = async {
             self.stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
         };
         let result = tokio::select! {
-            ended = AssertUnwindSafe(self.steps()).catch_unwind() => ended.unwrap_or(Err(JobError::Bug)),
+            ended = AssertUnwindSafe(steps).catch_unwind() => ended.unwrap_or(Err(JobError::Bug)),
             failed = listening => failed,
             () = given_up => Err(JobError::Interrupted),
             lost = self.lock.lost() => Err(lost.into()),
         };
-        let result = match result {
-            Err(JobError::Cluster(error)) => Err(self.reason_of(error).await),
+        match result {
+            // A job of the migration service has no mark on its target before its end, and looks at ids itself.
+            Err(JobError::Cluster(error)) if !self.entry.is_managed() => Err(self.reason_of(error).await),
             other => other,
-        };
+        }
+    }
+
+    /// Writes down how it ended, and tells it.
+    pub(super) async fn end(&self, result: Result<Success, JobError>) -> Result<Success, JobError> {
         let (outcome, rows, error) = match &result {
             Ok(success) => (Outcome::Successful, success.rows, None),
-            Err(JobError::Interrupted) => (Outcome::Canceled, 0, None),
+            Err(error) if error.is_interruption() => (Outcome::Canceled, 0, None),
             Err(error) => (Outcome::Failed, 0, Some(error.to_string())),
         };
-        match &error {
-            None if result.is_ok() => self.tell(&Event::Succeeded),
-            None => self.tell(&Event::Failed("interrupted".to_owned())),
-            Some(error) => self.tell(&Event::Failed(error.clone())),
+        match &result {
+            Ok(_) => self.tell(&Event::Succeeded),
+            Err(error) => self.tell(&Event::Failed(error.to_string())),
         }
         let ended = match self.lock.check() {
             Ok(()) => self.record(&Record::Ended { outcome, rows, error, at: jiff::Timestamp::now() }).await,
@@ -182,6 +203,11 @@ impl<'a> Job<'a> {
         let success = result?;
         ended?;
         Ok(success)
+    }
+
+    /// Refuses to go on where the lock is no longer this run's.
+    pub(super) fn check_lock(&self) -> Result<(), JobError> {
+        Ok(self.lock.check()?)
     }
 
     async fn steps(&self) -> Result<Success, JobError> {
@@ -283,7 +309,7 @@ impl<'a> Job<'a> {
     }
 
     /// Loads the source where it is not loaded. The journal hears of it first, so that whoever finishes the job releases it.
-    async fn load_source(&self) -> Result<(), JobError> {
+    pub(super) async fn load_source(&self) -> Result<(), JobError> {
         let from = &self.entry.seen.from;
         let live = self.sides.source.describe(&from.database, &from.collection).await?;
         let state = live.as_ref().map_or(LoadState::NotLoaded, |live| live.load_state);
@@ -482,7 +508,7 @@ impl<'a> Job<'a> {
         if success.quarantined > 0 || before {
             mark.push((MARK_QUARANTINED.to_owned(), success.quarantined.to_string()));
         }
-        if self.converging() {
+        if self.converging() || self.entry.is_managed() {
             mark.push((MARK_RUN.to_owned(), self.run.clone()));
             mark.push((MARK_PLAN.to_owned(), self.entry.seen.plan_hash.clone()));
         }

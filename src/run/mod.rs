@@ -27,6 +27,9 @@ mod finish;
 mod job;
 mod loading;
 mod managed;
+mod managed_arrival;
+mod managed_batch;
+mod managed_service;
 mod mapped;
 mod mend;
 mod moved;
@@ -105,6 +108,17 @@ pub enum Event {
     Rows(u64),
     /// Indexes grew: rows indexed and rows in all.
     Indexing(u64, u64),
+    /// A job of the migration service said something.
+    Service {
+        /// Its id.
+        job: String,
+        /// The service's word: `IN_PROGRESS`.
+        word: String,
+        /// Percent, where the service says it.
+        percent: Option<u8>,
+        /// Whether it has been waiting for its turn for very long.
+        waits: bool,
+    },
     /// A request was repeated, and why.
     Retried(String),
     /// It ended well.

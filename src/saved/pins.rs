@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SavedPlan, sha};
 use crate::collection::{CollectionSchema, LiveCollection};
-use crate::diff::{
-    Action, Change, ChangeSet, ClusterChange, ClusterEntry, Entry, Line, MARK_RUN, Prior, Rows, Work, field_text,
-};
+use crate::diff::{Action, Change, ChangeSet, ClusterChange, ClusterEntry, Entry, Line, Prior, Rows, Work, field_text};
 
 /// What was seen of one collection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -258,7 +256,7 @@ impl Differences<'_> {
     /// What a run made that carries out this very plan is no difference. All else is: somebody else's collection where the run has
     /// not made its own yet, and anything to do once the plan was carried out to its end, because nobody reviewed that.
     fn since_it_began(&mut self, prior: &Prior, pin: &Pin, now: &Pin, entry: &Entry) {
-        let made = entry.seen.target.as_ref().is_some_and(|live| live.mark.get(MARK_RUN) == Some(&prior.run));
+        let made = entry.seen.target.as_ref().is_some_and(|live| prior.may_have_made(live));
         match (&now.target, &pin.target) {
             // Its rows are what the run writes.
             (Some(target), Some(before)) if prior.converging => self.id("target", before, target),

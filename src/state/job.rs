@@ -4,11 +4,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::managed::{Managed, ManagedStep};
 use crate::collection::{Fingerprint, KeyRange};
+use crate::plan::resolved::Engine;
 
 /// Version of the journal's format. Raised when a reader of the old one would misunderstand the new one. A journal keeps the
 /// format that it began with, and those of older formats are gone on with.
 pub const FORMAT: u32 = 2;
+
+/// The format of jobs that the migration service of Zilliz Cloud does: they have records that a reader of format 2 would call
+/// damage.
+pub const MANAGED_FORMAT: u32 = 3;
+
+/// The newest format that this version reads.
+pub const NEWEST_FORMAT: u32 = MANAGED_FORMAT;
 
 /// The format from which on each line's checksum covers the one before it.
 pub const CHAINED: u32 = 2;
@@ -49,6 +58,9 @@ pub struct Header {
     /// The saved plan that it carries out, by its checksum; none where a plan file was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved_plan: Option<String>,
+    /// Who moves the rows.
+    #[serde(default, skip_serializing_if = "Engine::is_direct")]
+    pub engine: Engine,
 }
 
 impl Header {
@@ -71,6 +83,7 @@ impl Header {
             row_bytes: 0,
             started: jiff::Timestamp::UNIX_EPOCH,
             saved_plan: None,
+            engine: Engine::Direct,
         }
     }
 }
@@ -172,6 +185,8 @@ pub enum Record {
         /// When.
         at: jiff::Timestamp,
     },
+    /// Something about the migration service, where that moves the rows.
+    Managed(ManagedStep),
     /// What the job is busy with, for people.
     Phase {
         /// One word.
@@ -280,6 +295,8 @@ pub struct Job {
     pub verified_rows: u64,
     /// Why it failed.
     pub error: Option<String>,
+    /// How far it is with the migration service; none where vecferry moves the rows itself.
+    pub managed: Option<Managed>,
 }
 
 impl Job {
@@ -287,6 +304,7 @@ impl Job {
     pub fn new(header: Header) -> Self {
         Self {
             touched: header.started,
+            managed: (header.engine == Engine::ZillizCloud).then(Managed::default),
             header,
             creating: false,
             target_id: None,
@@ -342,6 +360,21 @@ impl Job {
                 for progress in self.progress.iter_mut().filter(|progress| **progress == Progress::Pending) {
                     *progress = Progress::Dirty;
                 }
+                if let Some(managed) = &mut self.managed {
+                    managed.restored(*at);
+                }
+            }
+            Record::Managed(step) => {
+                let managed = self.managed.as_mut().ok_or("a job of the migration service in one of another engine")?;
+                managed.apply(step);
+                match step {
+                    // What an earlier job made is gone: the target held nothing when this one was asked for.
+                    ManagedStep::Asking { at, .. } => (self.target_id, self.touched) = (None, *at),
+                    ManagedStep::Asked { at, .. }
+                    | ManagedStep::Refused { at }
+                    | ManagedStep::Said { at, .. }
+                    | ManagedStep::Missed { at } => self.touched = *at,
+                }
             }
             Record::Phase { name, at } => (self.phase, self.touched) = (name.clone(), *at),
             Record::Ended { outcome, rows, error, at } => {
@@ -392,7 +425,7 @@ impl Job {
 
     /// Whether a newer version wrote it, so that only part of it is understood.
     pub fn is_newer(&self) -> bool {
-        self.header.format > FORMAT
+        self.header.format > NEWEST_FORMAT
     }
 
     /// Whether it ended with every row verified.
@@ -430,6 +463,7 @@ mod tests {
             row_bytes: 10,
             started: jiff::Timestamp::UNIX_EPOCH,
             saved_plan: None,
+            engine: Engine::Direct,
         }
     }
 

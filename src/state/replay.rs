@@ -11,7 +11,7 @@ use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::StateError;
-use super::job::{CHAINED, FORMAT, Header, Job, Record};
+use super::job::{CHAINED, Header, Job, NEWEST_FORMAT, Record};
 use super::tail::{self, Tail};
 
 /// Longest line that is read. A list of a million splits takes about 100 MB.
@@ -141,7 +141,7 @@ fn first(record: Value, path: &Path, later: Later) -> Result<Header, StateError>
         return Err(no_beginning());
     }
     let format = record.get("format").and_then(Value::as_u64).unwrap_or_default();
-    if format > u64::from(FORMAT) {
+    if format > u64::from(NEWEST_FORMAT) {
         if later == Later::Glance {
             return Ok(as_far_as_known(&record));
         }
@@ -167,7 +167,7 @@ fn as_far_as_known(record: &Value) -> Header {
         }
     }
     // A format too large for us to write down is later all the same.
-    header.format = header.format.max(FORMAT + 1);
+    header.format = header.format.max(NEWEST_FORMAT + 1);
     header
 }
 

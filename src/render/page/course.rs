@@ -64,7 +64,7 @@ impl Course {
             Event::Begun { row_bytes, .. } => lane.row_bytes = *row_bytes,
             Event::Phase(phase) if lane.phases.len() < MOST_PHASES => lane.phases.push((*phase, at)),
             Event::Succeeded | Event::Failed(_) => lane.ended = Some(at),
-            Event::Phase(_) | Event::Rows(_) | Event::Indexing(..) | Event::Retried(_) => {}
+            Event::Phase(_) | Event::Rows(_) | Event::Indexing(..) | Event::Service { .. } | Event::Retried(_) => {}
         }
         let row_bytes = lane.row_bytes;
         self.count(event, row_bytes, at);

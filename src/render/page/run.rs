@@ -85,7 +85,7 @@ fn failure(report: &Report) -> Markup {
                     p { "Stopped; what was written is recorded, and the same command goes on from there." }
                 } @else {
                     p { (prose(&error.to_string())) }
-                    @if let JobError::Different(found) = error { (changes::keys(found)) }
+                    @if let Some(found) = error.difference() { (changes::keys(found)) }
                     p.help { (prose(error.help())) }
                 }
             }

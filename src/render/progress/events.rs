@@ -103,6 +103,11 @@ impl Sink for Events {
                 let more = json!({ "address": address, "phase": phase });
                 self.say("phase", "info", &format!("{address}: {phase}"), more);
             }
+            Event::Service { job, word, percent, waits } => {
+                let more = json!({ "address": address, "job": job, "state": word, "percent": percent, "waits": waits });
+                let said = collection.service.clone().unwrap_or_default();
+                self.say("service_job", "info", &format!("{address}: {said}"), more);
+            }
             Event::Retried(reason) => self.retried(tracker, address, reason, now),
             Event::Succeeded => {
                 let done = collection.figures(now).done;

@@ -80,6 +80,11 @@ pub(super) fn said(tracker: &Tracker, address: &str, event: &Event, now: Instant
         }
         Event::Succeeded => Some(format!("{address}: succeeded after {took}")),
         Event::Failed(why) => Some(format!("{address}: failed after {took}: {}", clean(why))),
-        Event::Phase(_) | Event::Rows(_) | Event::Indexing(..) | Event::Retried(_) => None,
+        Event::Service { job, word, waits: true, .. } => Some(format!(
+            "{address}: job {} has been {} for long; the console of Zilliz Cloud shows what it waits for (Jobs)",
+            clean(job),
+            clean(word)
+        )),
+        Event::Phase(_) | Event::Rows(_) | Event::Indexing(..) | Event::Service { .. } | Event::Retried(_) => None,
     }
 }

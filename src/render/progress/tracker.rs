@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::super::words;
+use super::super::words::{self, clean};
 use super::Expected;
 use crate::run::Event;
 
@@ -35,6 +35,8 @@ pub(super) struct Collection {
     pub(super) phase: &'static str,
     /// Rows indexed and rows in all, while indexes grow.
     pub(super) indexing: Option<(u64, u64)>,
+    /// What the migration service says of its job, while that is at work.
+    pub(super) service: Option<String>,
     /// Requests that were repeated.
     pub(super) retries: u64,
     /// How it stands.
@@ -102,6 +104,7 @@ impl Collection {
             row_bytes: 0,
             phase: "",
             indexing: None,
+            service: None,
             retries: 0,
             state: State::Active,
         }
@@ -125,6 +128,9 @@ impl Collection {
 
     /// The phase in words, with how far indexes have grown.
     pub(super) fn phase_text(&self) -> String {
+        if let Some(service) = &self.service {
+            return service.clone();
+        }
         match self.indexing.and_then(|(done, total)| words::percent(done, total)) {
             Some(percent) if self.phase == "indexing" => format!("indexing {percent} %"),
             _ => self.phase.to_owned(),
@@ -166,7 +172,11 @@ impl Tracker {
                 (collection.begun, collection.before, collection.done) = (now, *done, *done);
                 (collection.total, collection.row_bytes) = (*total, *row_bytes);
             }
-            Event::Phase(phase) => collection.phase = phase,
+            Event::Phase(phase) => (collection.phase, collection.service) = (phase, None),
+            Event::Service { job, word, percent, .. } => {
+                let percent = percent.map(|percent| format!(" {percent} %")).unwrap_or_default();
+                collection.service = Some(format!("{} {}{percent}", clean(job), clean(word)));
+            }
             Event::Rows(rows) => {
                 (collection.done, collection.flowed) = (collection.done.saturating_add(*rows), now);
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::fixtures::{NARROW, NASTY, WIDE, assert_sound};
 use super::*;
 use crate::collection::{Fingerprint, KeyRange};
-use crate::state::{FORMAT, Owner, Record, Split};
+use crate::state::{FORMAT, NEWEST_FORMAT, Owner, Record, Split};
 
 pub(in crate::render) fn at(second: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_second(1_780_000_000 + second).expect("a time")
@@ -29,6 +29,7 @@ fn job(run: &str, name: &str, started: i64, records: &[Record]) -> Job {
         row_bytes: 400,
         started: at(started),
         saved_plan: None,
+        engine: crate::plan::resolved::Engine::Direct,
     });
     for record in records {
         job.apply(record).expect("a record that fits");
@@ -89,7 +90,7 @@ fn elsewhere() -> StatusEntry {
 
 fn newer() -> StatusEntry {
     let mut job = job("r0", "future", -10, &[attempt(0), splits(), done(0)]);
-    (job.header.format, job.header.tool) = (FORMAT + 1, "9.0.0".into());
+    (job.header.format, job.header.tool) = (NEWEST_FORMAT + 1, "9.0.0".into());
     entry("h", Ok(job), false)
 }
 

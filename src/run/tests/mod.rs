@@ -146,7 +146,7 @@ fn attempt(
     let (run, watcher) = (format!("run-{number}"), Watcher(stage.clone()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let task = Task { entry, sides, pace: &pace, plan: ("p".into(), "p.yaml".into()), census };
+        let task = Task { entry, sides, pace: &pace, plan: ("p".into(), "p.yaml".into()), census, managed: None };
         let execution = Execution { store, run: &run, observer: &watcher, stop: &stage.stop, saved_plan: None };
         tokio::select! {
             biased;
