@@ -1,5 +1,6 @@
 //! The client against a service on this machine that answers in every way that was seen or is to be feared.
 
+mod documented;
 mod service;
 
 use std::time::Duration;
