@@ -205,9 +205,14 @@ impl Case {
     /// Dies after a step and is run again.
     fn dies_at(&self, step: usize, scene: &Scene) -> Result<(), String> {
         let number = step.to_string();
-        let killed = scene.run(&APPLY, &[("VECFERRY_CRASH_AT", &number)]);
-        if killed.code.is_some() {
-            return Err(format!("it did not die: {killed:?}"));
+        let log = scene.work.path().join("steps_of_the_killed");
+        let killed =
+            scene.run(&APPLY, &[("VECFERRY_CRASH_AT", &number), ("VECFERRY_CRASH_LOG", log.to_str().unwrap())]);
+        let made = std::fs::read_to_string(&log).map_or(0, |text| text.lines().count());
+        // A server that was busy lets one run take steps that another one does without, such as mending what a proof read too
+        // early. A run that ended before it came so far has nothing to die of.
+        if killed.code.is_some() && (killed.code != Some(INCOMPLETE) || made >= step) {
+            return Err(format!("it did not die, after {made} steps: {killed:?}"));
         }
         for (command, code) in [(&APPLY[..], INCOMPLETE), (&["plan", "--detailed-exitcode", "plan.yaml"], 0)] {
             let run = scene.run(command, &[]);

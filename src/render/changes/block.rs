@@ -164,7 +164,7 @@ pub(in super::super) fn is_carried(line: &Line) -> bool {
 
 /// Whether a collection that is filled gets another shape than it has on the source.
 pub(in super::super) fn is_reshaping(change: &Change) -> bool {
-    differs(change, |topic| !matches!(topic, "database" | "alias" | "load" | "index"))
+    differs(change, |topic| !matches!(topic, "database" | "alias" | "load" | "index" | "engine"))
 }
 
 /// Whether it gets other indexes. By default every vector field gets an automatic one, so this is no news beside a shape.
