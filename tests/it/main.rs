@@ -26,6 +26,7 @@ mod mapping;
 mod memory;
 mod moving;
 mod new_keys;
+mod offline_migration;
 mod page;
 mod proxy;
 mod random_mappings;

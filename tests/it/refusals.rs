@@ -11,14 +11,14 @@ use crate::servers::{Milvus, Server, source, target};
 use crate::support::{Workspace, act, assert_identical, database, fill, place};
 
 /// A login that only vecferry uses; the scripts of the tests use the one that a new server has.
-const USER: &str = "migrator";
-const PASSWORD: &str = "Sup3rS3cret-of-the-migrator";
+pub const USER: &str = "migrator";
+pub const PASSWORD: &str = "Sup3rS3cret-of-the-migrator";
 const TOKEN: &str = "migrator:Sup3rS3cret-of-the-migrator";
 /// One that no server knows.
 const WRONG: &str = "migrator:Sup3rS3cret-and-wrong";
 
 /// A Milvus that wants a login.
-fn guarded() -> &'static Server {
+pub fn guarded() -> &'static Server {
     static SERVER: LazyLock<Server> = LazyLock::new(|| {
         let server = Milvus::start_with(&["authorization_enabled=true"]);
         act(&place(&server, "", ""), "create-user", &[USER, PASSWORD]);

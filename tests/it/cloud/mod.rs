@@ -3,6 +3,7 @@
 //! `servers/cloud/simulator.py` is that simulator: written from the public reference, strict about requests, and no Zilliz Cloud.
 
 mod http;
+pub mod plans;
 mod saved;
 mod simulated;
 
@@ -12,7 +13,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::secrets;
-use crate::servers::{Server, python, root};
+use crate::servers::{Server, python, root, source, target};
 
 pub use http::{Answer, ask};
 
@@ -22,6 +23,10 @@ pub const PROJECT: &str = "proj-00000000000000000001";
 pub const OTHER_PROJECT: &str = "proj-00000000000000000002";
 /// The region of everything.
 pub const REGION: &str = "aws-us-west-2";
+/// The cluster that stands before the shared source.
+pub const OLD: &str = "in01-00000000000000a";
+/// The cluster that stands before the shared target.
+pub const NEW: &str = "in01-00000000000000b";
 /// The environment variable that plans of tests take the key from.
 pub const KEY_VARIABLE: &str = "ZILLIZ_API_KEY";
 /// The same for the other organisation's key.
@@ -43,6 +48,11 @@ pub fn cluster(id: &str, behind: &Server) -> Value {
         "clusterId": id, "clusterName": id, "projectId": PROJECT, "regionId": REGION, "plan": "Standard",
         "cuType": "Performance-optimized", "cuSize": 1, "milvus": behind.uri(),
     })
+}
+
+/// A source cluster and a target cluster, on the shared servers, and a server for one that is made.
+pub fn two_clusters() -> Value {
+    json!({"clusters": [cluster(OLD, source()), cluster(NEW, target())], "spare": [target().uri()]})
 }
 
 /// A running simulator. It ends when this is dropped, and then fails the test where a request was none of the reference's.
@@ -115,6 +125,13 @@ impl Simulator {
     #[track_caller]
     pub fn count(&self, endpoint: &str) -> usize {
         self.requests().iter().filter(|request| request["endpoint"] == endpoint).count()
+    }
+
+    /// The bodies of all requests for this call of the reference.
+    #[track_caller]
+    pub fn bodies(&self, endpoint: &str) -> Vec<Value> {
+        let requests = self.requests().into_iter().filter(|request| request["endpoint"] == endpoint);
+        requests.map(|request| request["body"].clone()).collect()
     }
 
     /// What the requests had that the reference does not allow.

@@ -4,16 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Answer, OTHER_PROJECT, PROJECT, REGION, Simulator, ask, cluster, key, other_key};
+use super::{Answer, NEW, OLD, OTHER_PROJECT, PROJECT, REGION, Simulator, ask, key, other_key, two_clusters};
 use crate::servers::{source, target};
 use crate::support::{act, assert_identical, database, fill, place};
-
-const OLD: &str = "in01-00000000000000a";
-const NEW: &str = "in01-00000000000000b";
-
-fn two_clusters() -> Value {
-    json!({"clusters": [cluster(OLD, source()), cluster(NEW, target())], "spare": [target().uri()]})
-}
 
 impl Simulator {
     fn get(&self, path: &str) -> Answer {
