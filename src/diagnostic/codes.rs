@@ -331,6 +331,8 @@ codes! {
         "The whole source was read as the plan maps it, and some rows cannot be written: a value is too long, out of range or of another form, a null stands where none may be, or two rows would have one primary key. Nothing is written until the plan says what to do with such rows.";
     AliasTaken = "VF1020", Error, "an alias and a collection of one name",
         "An alias and a collection of one database cannot have the same name: an alias could never be pointed to the target, and what a plan writes into an alias would land in another collection.";
+    PairNotMoved = "VF1046", Error, "plans that the migration service does not move between",
+        "The migration service of Zilliz Cloud moves from Serverless to Serverless or Dedicated, from Dedicated to Dedicated, and from Free to Dedicated; never to a lower plan, and from Free to Serverless only by an upgrade in place. `engine: direct` copies between any two clusters, within what the target holds.";
     Shaped = "VF1101", Warning, "shaped on the way",
         "Something arrives otherwise than the source has it, because the target needs it so.";
     GoesOn = "VF1102", Warning, "an unfinished run goes on",
@@ -379,6 +381,10 @@ codes! {
         "The plan says `engine: zilliz_cloud`. The migration service of Zilliz Cloud takes names of clusters, databases and collections, and nothing else: no other name on the target, no other shape, no choice of rows. Use `engine: direct` for this collection, or leave out what the service cannot do.";
     ManagedDeprecated = "VF1230", Warning, "the migration service may go away",
         "The plan says `engine: zilliz_cloud`. The documentation of Zilliz Cloud marks the requests that start a migration between clusters as deprecated and names no others. They may stop working at any time; `engine: direct` does not need them.";
+    PairUnusual = "VF1213", Warning, "plans that Zilliz Cloud does not move between, or not by all its pages",
+        "The documentation of Zilliz Cloud does not foresee a migration between these two plans, or its pages disagree: then what today's page says counts, and the older one is named. With `engine: direct` vecferry copies the rows itself, and only the limits of the target count.";
+    BeyondCluster = "VF1214", Warning, "more than the cluster may hold",
+        "What the plan writes to a cluster of Zilliz Cloud is held against the limits of its plan and its compute units, as far as the documentation states them; `docs/limits.md` lists them with their sources. What the cluster holds already is not counted, and capacities in rows are rough. So this warns and stops nothing.";
     SameTargetTwice = "VF1015", Error, "two collections have the same target",
         "Through a pattern, two entries of the plan would write to the same collection of the target.";
 }

@@ -46,6 +46,8 @@ pub struct Change {
     pub bytes_to_copy: u64,
     /// Seconds that those bytes take at the rate that is assumed.
     pub estimated_seconds: u64,
+    /// That rate in bytes a second: the usual one, or what the plan of the target's cluster allows where that is less.
+    pub assumed_bytes_per_second: u64,
     /// Rows on the target that are lost.
     pub rows_lost: u64,
     /// Rows of the source that the completed target lacks, because they do not fit.
@@ -132,7 +134,8 @@ impl Entry {
             },
             rows_to_copy: self.rows_to_copy,
             bytes_to_copy: self.bytes_to_copy(),
-            estimated_seconds: estimated_seconds(self.bytes_to_copy()),
+            estimated_seconds: estimated_seconds(self.bytes_to_copy(), self.assumed_bytes_per_second()),
+            assumed_bytes_per_second: self.assumed_bytes_per_second(),
             rows_lost: self.rows_lost,
             rows_quarantined: self.quarantined(),
             scan: seen.survey.clone(),
@@ -213,9 +216,9 @@ impl std::fmt::Display for Summary {
     }
 }
 
-/// Seconds that so many bytes take under the assumption.
-pub fn estimated_seconds(bytes: u64) -> u64 {
-    bytes.div_ceil(ASSUMED_BYTES_PER_SECOND)
+/// Seconds that so many bytes take at a rate.
+pub fn estimated_seconds(bytes: u64, bytes_per_second: u64) -> u64 {
+    bytes.div_ceil(bytes_per_second.max(1))
 }
 
 /// A key as what it is in JSON: a number or a text.

@@ -50,6 +50,7 @@ pub fn decide(seen: Seen) -> Entry {
     }
     amounts(&mut entry);
     losing_aliases(&mut entry);
+    super::limits::warn(&mut entry);
     entry.lines = lines(&entry);
     entry
 }

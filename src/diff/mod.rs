@@ -4,6 +4,7 @@
 mod change;
 mod cluster;
 mod decide;
+mod limits;
 mod lines;
 mod managed;
 mod remarks;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::collection::{CollectionSchema, Key, LiveCollection};
 use crate::diagnostic::Code;
 use crate::mapping::{Mapping, Remark};
-use crate::plan::resolved::{Engine, OnExisting, Settings, Tier, Verify};
+use crate::plan::resolved::{Engine, OnExisting, Settings, Tier, Units, Verify};
 use crate::state::{Job, Managed};
 
 pub use change::{ASSUMED_BYTES_PER_SECOND, Change, Diff, Summary, estimated_seconds};
@@ -269,6 +270,8 @@ pub struct Seen {
     pub engine: Engine,
     /// Kinds of cluster of the source and of the target.
     pub tiers: (Tier, Tier),
+    /// Compute units of the target's cluster, where its control plane says them.
+    pub units: Option<Units>,
     /// Why the migration service cannot move anything between these clusters, each with what to do; empty where it can, and
     /// for [`Engine::Direct`].
     pub not_managed: Vec<Note>,

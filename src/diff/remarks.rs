@@ -1,11 +1,12 @@
 //! What there is to say about a collection before anything is decided, and what stands in its way.
 
-use super::{Entry, Note, Work};
+use super::{Entry, Note, Work, limits};
 use crate::collection::{LiveCollection, LoadState};
 use crate::diagnostic::Code;
 
 /// What the mapping and the census have to say.
 pub(super) fn remarks(entry: &mut Entry) {
+    limits::remarks(entry);
     let seen = &entry.seen;
     if let Some(trouble) = &seen.state_error {
         entry.state_conflict = trouble.conflict;

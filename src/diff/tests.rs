@@ -63,6 +63,7 @@ fn seen(on_existing: OnExisting) -> Seen {
         pinned_hash: HASH.into(),
         engine: Engine::Direct,
         tiers: (Tier::SelfHosted, Tier::SelfHosted),
+        units: None,
         not_managed: Vec::new(),
         source: Some(source),
         source_error: None,
@@ -291,4 +292,79 @@ fn the_summary_is_an_interface() {
         clusters: Vec::new(),
     };
     assert_eq!(changes.summary().to_string(), "Plan: 1 to create, 0 to update, 1 to replace, 0 unchanged, 1 blocked.");
+}
+
+/// A plan between two clusters of Zilliz Cloud.
+fn in_the_cloud(engine: Engine, tiers: (Tier, Tier)) -> Seen {
+    Seen { engine, tiers, ..seen(OnExisting::Fail) }
+}
+
+#[test]
+fn plans_that_are_not_moved_between_block_the_service_and_warn_the_copy() {
+    let down = (Tier::Dedicated, Tier::Serverless);
+    let copied = decide(in_the_cloud(Engine::Direct, down));
+    assert_eq!((copied.action, copied.warnings[0].code), (Action::Create, Code::PairUnusual));
+    let managed = decide(in_the_cloud(Engine::ZillizCloud, down));
+    assert_eq!(managed.seen.not_managed[0].code, Code::PairNotMoved);
+    // Where an older page disagrees, today's counts and both are named.
+    let disputed = decide(in_the_cloud(Engine::ZillizCloud, (Tier::Serverless, Tier::Serverless)));
+    assert!(disputed.seen.not_managed.is_empty());
+    let disputed = decide(in_the_cloud(Engine::Direct, (Tier::Serverless, Tier::Serverless)));
+    assert_eq!(disputed.warnings, []);
+}
+
+#[test]
+fn the_estimate_is_no_faster_than_the_plan_of_the_target() {
+    let slow = decide(in_the_cloud(Engine::Direct, (Tier::SelfHosted, Tier::Free))).change();
+    assert_eq!(slow.assumed_bytes_per_second, 2_000_000);
+    assert_eq!(slow.estimated_seconds, slow.bytes_to_copy.div_ceil(2_000_000));
+    let own = decide(seen(OnExisting::Fail)).change();
+    assert_eq!(own.assumed_bytes_per_second, ASSUMED_BYTES_PER_SECOND);
+}
+
+#[test]
+fn a_target_with_more_than_its_plan_holds_is_blocked() {
+    let mut seen = in_the_cloud(Engine::Direct, (Tier::SelfHosted, Tier::Serverless));
+    let mapping = seen.mapping.as_mut().unwrap();
+    let field = mapping.schema.fields[0].clone();
+    mapping.schema.fields.extend((0..64).map(|number| Field {
+        name: format!("f{number}"),
+        primary_key: false,
+        ..field.clone()
+    }));
+    let entry = decide(seen);
+    assert_eq!((entry.action, entry.blocked[0].code), (Action::Blocked, Code::CannotHold));
+    assert!(entry.blocked[0].message.contains("by Zilliz Cloud's page"), "{}", entry.blocked[0].message);
+}
+
+#[test]
+fn a_cluster_that_gets_more_than_it_holds_is_warned_about() {
+    use crate::plan::tiers::Class;
+    let cluster = |placeholder: &str| {
+        decide_cluster(SeenCluster {
+            names: vec!["new".into()],
+            wanted: None,
+            placeholder: placeholder.into(),
+            found: Vec::new(),
+            prior: None,
+            password_file_exists: false,
+            limits: Vec::new(),
+        })
+    };
+    let entries = (0..6).map(|_| decide(in_the_cloud(Engine::Direct, (Tier::SelfHosted, Tier::Free)))).collect();
+    let mut changes =
+        ChangeSet { entries, clusters: vec![cluster("zilliz_cloud:in03-a"), cluster("zilliz_cloud:in03-b")] };
+    let class = Class { tier: Tier::Free, units: None };
+    let address = |uri: &str| (uri.to_owned(), class);
+    changes.hold_against_limits(
+        &[
+            ("zilliz_cloud:in03-a".to_owned(), address("http://b:1")),
+            ("zilliz_cloud:in03-b".to_owned(), address("http://c:1")),
+        ]
+        .into(),
+    );
+    let [full, empty] = changes.clusters.as_slice() else { panic!("two clusters") };
+    assert_eq!(full.warnings.iter().map(|note| note.code).collect::<Vec<_>>(), [Code::BeyondCluster]);
+    assert!(full.warnings[0].message.starts_with("6 collections in a cluster"), "{}", full.warnings[0].message);
+    assert_eq!(empty.warnings, []);
 }

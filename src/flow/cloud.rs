@@ -11,7 +11,7 @@ use crate::cluster::zilliz::{self, Cluster, ControlPlane, Standing};
 use crate::cluster::{ClusterError, ErrorKind};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::diff::{ClusterEntry, LiveCluster, PriorCluster, SeenCluster, decide_cluster};
-use crate::plan::resolved::{CloudCluster, Endpoint, Engine, Migration, NewCluster, WhichCluster};
+use crate::plan::resolved::{CloudCluster, Endpoint, Engine, Migration, NewCluster, Units, WhichCluster};
 use crate::plan::{Address, ResolvedPlan};
 use crate::run::clusters::{Making, is_taken, of_name, usable};
 use crate::run::{JobError, ManagedPair};
@@ -127,6 +127,7 @@ impl Clouds {
         };
         if let Some(cluster) = &found.cluster {
             endpoint.tier = cluster.tier;
+            endpoint.units = Units::of_service(&cluster.cu_type, cluster.cu_size);
         }
         Ok(())
     }

@@ -13,14 +13,15 @@ use super::select::as_planned;
 use super::unmade::Unmade;
 use super::{Depth, Detail, FlowError, Selecting, Stage, View};
 use crate::cluster::{self, ClusterError, ErrorKind, ReadSide, Scan, WriteSide};
-use crate::collection::{Capabilities, DEFAULT_PARTITION, Field, LiveCollection, LoadState};
+use crate::collection::{DEFAULT_PARTITION, Field, LiveCollection, LoadState};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Place, Prior, RowDiff, Rows, Seen, StateTrouble, decide};
 use crate::mapping::{self, Mapping};
 use crate::plan::resolved::{
     CloudCluster, Endpoint, Engine, Migration, OnExisting, PrimaryKey, SPLIT_ROWS, Select, Selection, Settings, Tier,
-    Verify, WhichCluster,
+    Units, Verify, WhichCluster,
 };
+use crate::plan::tiers::{self, Class};
 use crate::plan::{Loaded, ResolvedPlan};
 use crate::run::{
     Census, JobError, Observer, Pace, Side, Sides, Silent, census, compare_all, doubles, groups, lost_keys, scan,
@@ -31,8 +32,6 @@ use crate::state::{JobId, StateError, Store};
 /// Collections that are looked at at once. Most of what is asked is answered from a server's memory, so that with hundreds of
 /// collections the time is that of the way there and back. A server that has too much to do says so, and is then asked less.
 const AT_ONCE: usize = 32;
-/// Most shards of a collection on Zilliz Cloud's Free and Serverless.
-const SHARED_SHARDS: u32 = 2;
 /// Most rows whose dynamic field is gone through without being asked, to name the keys that are left behind.
 const DYNAMIC_ROWS: u64 = 1_000_000;
 /// Version of what goes into the hash of a plan's entry. Raised when the same words come to mean other rows.
@@ -52,6 +51,8 @@ struct Wanted {
     engine: Engine,
     /// Kinds of cluster of the source and of the target.
     tiers: (Tier, Tier),
+    /// Compute units of the target.
+    units: Option<Units>,
 }
 
 impl Wanted {
@@ -97,7 +98,7 @@ pub async fn look(
             stages.push(Stage {
                 plan: (plan.name.clone(), plan.file.display().to_string()),
                 sides,
-                pace: Pace::new(&migration.limits),
+                pace: Pace::new(&tiers::paced(&migration.limits, Class::of(&migration.target))),
                 at_once: migration.limits.concurrency.max(1),
                 split_rows: migration.limits.split_rows,
                 managed: clouds.pair(migration),
@@ -141,6 +142,11 @@ pub async fn look(
         changes.entries.push(entry);
         details.push(detail);
     }
+    let endpoints = loaded.plans.iter().flat_map(|plan| &plan.migrations).map(|migration| &migration.target);
+    let addresses = endpoints.filter_map(|target| Some((target.cloud.as_ref()?.placeholder(), target)));
+    changes.hold_against_limits(
+        &addresses.map(|(name, target)| (name, (target.uri.clone(), Class::of(target)))).collect(),
+    );
     Ok(View { store, stages, changes, details, warnings, plans, saved_plan: None, not_selected, clouds })
 }
 
@@ -215,6 +221,7 @@ async fn expand(
                 settings: selection.settings.clone(),
                 engine: migration.engine,
                 tiers: (migration.source.tier, migration.target.tier),
+                units: migration.target.units,
             };
             wanted.push((want, selection.span.clone()));
         }
@@ -282,7 +289,7 @@ async fn one(
     target_databases: Option<Vec<String>>,
     depth: Depth,
 ) -> Result<(diff::Entry, Option<Census>), FlowError> {
-    let Wanted { address, from, to, planned_to, no_cluster, settings, engine, tiers, .. } = want;
+    let Wanted { address, from, to, planned_to, no_cluster, settings, engine, tiers, units, .. } = want;
     let Stage { sides, at_once, split_rows, .. } = stage;
     let pinned_hash = plan_hash(&from, &planned_to, &settings);
     let plan_hash = plan_hash(&from, &to, &settings);
@@ -329,13 +336,14 @@ async fn one(
         aliases.push((alias.clone(), behind.map(|live| live.name)));
     }
     let from_can = sides.source.capabilities();
-    let to_can = &within_tier(sides.target.capabilities(), tiers.1);
+    let to_can = &tiers::within(sides.target.capabilities(), Class { tier: tiers.1, units });
     let mut seen = Seen {
         address,
         plan_hash,
         pinned_hash,
         engine,
         tiers,
+        units,
         not_managed: Vec::new(),
         target_database_exists: database_exists,
         mapping: None,
@@ -404,17 +412,6 @@ async fn one(
 /// Whether an error concerns the whole cluster and not one collection.
 fn ends_the_command(error: &ClusterError) -> bool {
     matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Config) || error.is_transient()
-}
-
-/// The limits of a server, and of the kind of cluster that it is part of. Zilliz Cloud holds two shards on its shared tiers,
-/// which the servers behind it do not say.
-fn within_tier(capabilities: &Capabilities, tier: Tier) -> Capabilities {
-    let mut within = capabilities.clone();
-    if matches!(tier, Tier::Free | Tier::Serverless) {
-        within.max_shards = within.max_shards.min(SHARED_SHARDS);
-        within.server = format!("{} ({})", within.server, tier.word());
-    }
-    within
 }
 
 /// Goes through the source's rows as far as somebody asked for it: all of them for `--scan`, else the dynamic field alone

@@ -8,7 +8,7 @@ use super::connection::{self, Address, Way, check_secret, secret_ref};
 use super::explain::short;
 use super::names;
 use super::report::Report;
-use super::resolved::{Auth, CloudCluster, CloudPlan, CuType, Endpoint, NewCluster, Tier, WhichCluster};
+use super::resolved::{Auth, CloudCluster, CloudPlan, CuType, Endpoint, NewCluster, Tier, Units, WhichCluster};
 use super::tree::{Path, child};
 use crate::diagnostic::{Code, Span};
 
@@ -209,7 +209,11 @@ pub(crate) fn resolve(name: &str, spec: &CloudSpec, folder: &FilePath, span: Spa
         Auth::None => Auth::Token(api_key),
         said => said,
     };
-    Some(Endpoint { auth, cloud: Some(cloud), ..endpoint })
+    let units = match &cloud.which {
+        WhichCluster::Make(new) => new.plan.units().map(|(kind, size)| Units { kind: Some(kind), size }),
+        WhichCluster::Id(_) => None,
+    };
+    Some(Endpoint { auth, cloud: Some(cloud), units, ..endpoint })
 }
 
 /// A first guess by how ids begin, until the service says what the cluster is.

@@ -252,6 +252,7 @@ impl<'a> Way<'a> {
             tls,
             connect_timeout: wait(timeouts.and_then(|timeouts| timeouts.connect.as_ref()), CONNECT_TIMEOUT)?,
             tier,
+            units: None,
             request_timeout: wait(timeouts.and_then(|timeouts| timeouts.request.as_ref()), REQUEST_TIMEOUT)?,
             retry_timeout: wait(timeouts.and_then(|timeouts| timeouts.retry.as_ref()), RETRY_TIMEOUT)?,
             span,

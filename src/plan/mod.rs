@@ -31,6 +31,7 @@ mod shape_spec;
 mod state_place;
 mod suggest;
 mod targets;
+pub mod tiers;
 mod tree;
 mod values;
 mod yaml;

@@ -76,6 +76,8 @@ pub struct Endpoint {
     pub tls: Tls,
     /// What kind of cluster it is, as far as its limits go.
     pub tier: Tier,
+    /// Its compute units, where the plan or the control plane says them.
+    pub units: Option<Units>,
     /// Deadline for opening a connection. Default 10 s.
     pub connect_timeout: Duration,
     /// Deadline for one request. Default 60 s.
@@ -187,6 +189,24 @@ pub enum CuType {
     CapacityOptimized,
     /// Very many rows that are rarely asked for.
     TieredStorage,
+}
+
+/// The compute units of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Units {
+    /// Their type; none where the service says a word that vecferry does not know.
+    pub kind: Option<CuType>,
+    /// How many there are.
+    pub size: u32,
+}
+
+impl Units {
+    /// Those that the service describes in its words; none where the cluster has none of its own.
+    pub fn of_service(kind: &str, size: u32) -> Option<Self> {
+        let known = [CuType::PerformanceOptimized, CuType::CapacityOptimized, CuType::TieredStorage];
+        let kind = known.into_iter().find(|known| known.service_word().eq_ignore_ascii_case(kind));
+        (size > 0).then_some(Self { kind, size })
+    }
 }
 
 impl CuType {

@@ -4,8 +4,8 @@ use super::Style;
 use crate::collection::Key;
 use crate::diagnostic::Code;
 use crate::diff::{
-    Action, Change, Counted, Diff, Difference, DifferenceKind, Line, Note, Place, RowDiff, Rows, RowsOfBoth, Sign,
-    Work, estimated_seconds,
+    ASSUMED_BYTES_PER_SECOND, Action, Change, Counted, Diff, Difference, DifferenceKind, Line, Note, Place, RowDiff,
+    Rows, RowsOfBoth, Sign, Work, estimated_seconds,
 };
 
 pub(super) const NARROW: Style = Style { color: false, width: 80 };
@@ -52,6 +52,7 @@ pub(super) fn change(collection: &str, action: Action, work: Work) -> Change {
         rows_to_copy: 0,
         bytes_to_copy: 0,
         estimated_seconds: 0,
+        assumed_bytes_per_second: ASSUMED_BYTES_PER_SECOND,
         rows_lost: 0,
         rows_quarantined: 0,
         scan: None,
@@ -68,7 +69,7 @@ pub(super) fn change(collection: &str, action: Action, work: Work) -> Change {
 pub(super) fn copies(change: &mut Change, source: Counted, rows: u64) {
     change.rows_to_copy = rows;
     change.bytes_to_copy = rows * source.row_bytes;
-    change.estimated_seconds = estimated_seconds(change.bytes_to_copy);
+    change.estimated_seconds = estimated_seconds(change.bytes_to_copy, change.assumed_bytes_per_second);
     change.rows.source = Some(source);
 }
 

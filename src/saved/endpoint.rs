@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::portable;
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::plan::resolved::{Auth, CloudCluster, Endpoint, NewCluster, SecretRef, Tier, Tls, WhichCluster};
+use crate::plan::resolved::{Auth, CloudCluster, Endpoint, NewCluster, SecretRef, Tier, Tls, Units, WhichCluster};
 
 /// A plan holds a secret itself, which no saved plan may.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub(super) struct SavedEndpoint {
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_server_name: Option<String>,
     tier: Tier,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    units: Option<Units>,
     connect_timeout_ms: u64,
     request_timeout_ms: u64,
     retry_timeout_ms: u64,
@@ -152,6 +154,7 @@ impl SavedEndpoint {
             tls_client: endpoint.tls.client.as_ref().map(|(certificate, key)| (portable(certificate), portable(key))),
             tls_server_name: endpoint.tls.server_name.clone(),
             tier: endpoint.tier,
+            units: endpoint.units,
             connect_timeout_ms: milliseconds(endpoint.connect_timeout),
             request_timeout_ms: milliseconds(endpoint.request_timeout),
             retry_timeout_ms: milliseconds(endpoint.retry_timeout),
@@ -178,6 +181,7 @@ impl SavedEndpoint {
                 server_name: self.tls_server_name.clone(),
             },
             tier: self.tier,
+            units: self.units,
             connect_timeout: Duration::from_millis(self.connect_timeout_ms),
             request_timeout: Duration::from_millis(self.request_timeout_ms),
             retry_timeout: Duration::from_millis(self.retry_timeout_ms),

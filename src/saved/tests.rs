@@ -16,6 +16,7 @@ fn endpoint(name: &str, auth: Auth) -> Endpoint {
         auth,
         tls: Tls { ca: Some(PathBuf::from("ca.pem")), ..Tls::default() },
         tier: Tier::Serverless,
+        units: None,
         connect_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_millis(60_500),
         retry_timeout: Duration::from_secs(120),

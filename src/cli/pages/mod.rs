@@ -3,6 +3,7 @@
 mod codes;
 mod commands;
 mod keys;
+mod limits;
 
 /// What stands at the head of a page.
 const NOTE: &str =

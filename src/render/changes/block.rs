@@ -3,7 +3,7 @@
 use super::super::words::{self, Tone, clean, columns, paint, wrap};
 use super::super::{Style, count};
 use super::sign;
-use super::sums::{Sum, amount, is_estimated};
+use super::sums::Sum;
 use crate::diff::{Action, Change, Line, Note, Place, Sign, Work};
 
 /// Sign of what is done and undone again.
@@ -304,7 +304,7 @@ fn amounts(change: &Change, room: usize, rows: &mut Vec<Row>) {
     if let Some(diff) = change.rows.difference.as_ref().filter(|_| change.work == Work::Converge) {
         let text = format!(
             "rows to write: {} ({} missing, {} differing, {} doubled)",
-            amount(change.rows_to_copy, change.bytes_to_copy, is_estimated(change)),
+            Sum::of([change]).copied_text(),
             words::number(diff.missing),
             words::number(diff.differing),
             words::number(diff.doubled)

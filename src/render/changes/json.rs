@@ -30,7 +30,7 @@ struct Document<'a> {
     summary: Summary,
     /// Whether `apply` would do something.
     has_changes: bool,
-    /// Bytes a second that `estimated_seconds` assumes.
+    /// Bytes a second that `estimated_seconds` assumes, unless the entry says fewer.
     assumed_bytes_per_second: u64,
 }
 

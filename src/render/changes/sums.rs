@@ -1,7 +1,7 @@
 //! What several changes amount to: rows to copy, their bytes and the time that they take, and rows that are lost.
 
 use super::super::words;
-use crate::diff::{ASSUMED_BYTES_PER_SECOND, Change, estimated_seconds};
+use crate::diff::{Change, estimated_seconds};
 
 /// What some changes amount to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -12,6 +12,10 @@ pub(in super::super) struct Sum {
     pub(in super::super) rows: u64,
     /// Their bytes.
     pub(in super::super) bytes: u64,
+    /// The rate in bytes a second that is assumed for them; none before anything is copied, and where the rates differ.
+    rate: Option<u64>,
+    /// The time that they take, where the rates differ.
+    seconds: f64,
     /// Whether some of these come from statistics and not from counting.
     pub(in super::super) about: bool,
     /// Rows that are lost.
@@ -27,6 +31,11 @@ impl Sum {
         for change in changes {
             sum.copied += usize::from(change.rows_to_copy > 0);
             sum.rows = sum.rows.saturating_add(change.rows_to_copy);
+            if change.bytes_to_copy > 0 {
+                let rate = change.assumed_bytes_per_second;
+                sum.rate = (sum.bytes == 0 || sum.rate == Some(rate)).then_some(rate);
+                sum.seconds += change.bytes_to_copy as f64 / rate.max(1) as f64;
+            }
             sum.bytes = sum.bytes.saturating_add(change.bytes_to_copy);
             sum.about |= change.rows_to_copy > 0 && is_estimated(change);
             sum.lost = sum.lost.saturating_add(change.rows_lost);
@@ -37,7 +46,21 @@ impl Sum {
 
     /// Rows to copy in words.
     pub(in super::super) fn copied_text(&self) -> String {
-        amount(self.rows, self.bytes, self.about)
+        let about = if self.about { "about " } else { "" };
+        let mut text = format!("{about}{}", words::rows(self.rows));
+        if self.bytes == 0 {
+            return text;
+        }
+        text.push_str(&format!(", about {}", words::bytes(self.bytes)));
+        let (seconds, at) = match self.rate {
+            Some(rate) => (estimated_seconds(self.bytes, rate), format!("at {}/s", words::bytes(rate))),
+            None => (self.seconds.ceil() as u64, "at the rates of the targets' plans".to_owned()),
+        };
+        // Below that, what counts is the time that servers take to make, index and load a collection.
+        if seconds > 1 {
+            text.push_str(&format!(", about {} {at}", words::seconds(seconds)));
+        }
+        text
     }
 
     /// Rows that are lost in words.
@@ -55,20 +78,4 @@ pub(in super::super) fn is_estimated(change: &Change) -> bool {
 /// The same for rows that are lost.
 fn is_loss_estimated(change: &Change) -> bool {
     change.rows_lost > 0 && change.rows.target.as_ref().is_none_or(|rows| rows.estimated)
-}
-
-/// Rows, their bytes and the time that they take.
-pub(in super::super) fn amount(rows: u64, bytes: u64, about: bool) -> String {
-    let about = if about { "about " } else { "" };
-    let mut text = format!("{about}{}", words::rows(rows));
-    if bytes > 0 {
-        text.push_str(&format!(", about {}", words::bytes(bytes)));
-        // Below that, what counts is the time that servers take to make, index and load a collection.
-        let seconds = estimated_seconds(bytes);
-        if seconds > 1 {
-            let rate = words::bytes(ASSUMED_BYTES_PER_SECOND);
-            text.push_str(&format!(", about {} at {rate}/s", words::seconds(seconds)));
-        }
-    }
-    text
 }

@@ -105,6 +105,7 @@ fn look(case: &Case, stage: &Stage, store: &Store) -> (Entry, Option<Census>) {
         pinned_hash: "p1:sha256:aa".into(),
         engine: Engine::Direct,
         tiers: (Tier::SelfHosted, Tier::SelfHosted),
+        units: None,
         not_managed: Vec::new(),
         source: Some(source),
         source_error: None,
