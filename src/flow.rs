@@ -5,6 +5,7 @@
 mod cloud;
 pub mod inspect;
 mod look;
+mod preflight;
 mod saved;
 mod select;
 pub mod stored;

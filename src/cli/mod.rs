@@ -2,6 +2,7 @@
 
 mod apply;
 mod cancel;
+mod cloud;
 mod completions;
 pub mod exit_code;
 mod explain;
@@ -104,6 +105,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Schema(schema::SchemaArgs),
     Inspect(Box<inspect::InspectArgs>),
+    Cloud(cloud::CloudCommand),
     Init(init::InitArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -168,6 +170,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(arguments) => explain::run(arguments, &context),
         Command::Schema(arguments) => schema::run(arguments, &context),
         Command::Inspect(arguments) => inspect::run(arguments, &context),
+        Command::Cloud(arguments) => cloud::run(arguments, &context),
         Command::Init(arguments) => init::run(arguments, &context),
         Command::Completions(arguments) => completions::run(arguments, &context),
         Command::Man(arguments) => man::run(arguments, &context),

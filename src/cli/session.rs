@@ -80,7 +80,8 @@ pub(super) fn say_flow_error(error: &FlowError, context: &Context) -> ExitCode {
             ExitCode::InvalidPlan
         }
         FlowError::Connect(error, span) => {
-            let code = if error.kind == ErrorKind::Denied { Code::CredentialsRefused } else { Code::NoConnection };
+            let refused = matches!(error.kind, ErrorKind::Denied | ErrorKind::Forbidden);
+            let code = if refused { Code::CredentialsRefused } else { Code::NoConnection };
             let diagnostic = Diagnostic::new(code, error.to_string()).at(span.clone()).help(error.help());
             context.printer.important(&diagnostics::text(&[diagnostic], context.printer.stderr_style()));
             of_cluster(error)

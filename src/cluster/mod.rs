@@ -156,6 +156,12 @@ pub trait ReadSide: Send + Sync {
 
     /// Releases the collection, or only the named partitions.
     async fn release(&self, database: &str, collection: &str, partitions: &[String]) -> Result<()>;
+
+    /// The rights that the login lacks to read these collections, and to write them if `writes`, as the server names them.
+    /// Found by calls that change nothing.
+    async fn lacking(&self, _database: &str, _collections: &[String], _writes: bool) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The side that is written.

@@ -324,7 +324,7 @@ codes! {
     NoConnection = "VF1016", Error, "no connection to a cluster",
         "No connection could be opened to a cluster that the plan names: nothing listens there, the name does not resolve, TLS does not fit, or a secret that the plan refers to could not be read. Nothing was read or written anywhere.";
     CredentialsRefused = "VF1017", Error, "a cluster refused the credentials",
-        "The cluster answered, and does not accept the token or the user name and password that the plan refers to. Nothing was read or written anywhere.";
+        "The cluster answered, and does not accept the token or the user name and password that the plan refers to, or it accepts them and the login lacks rights that the plan needs, each of which the message names. Nothing was read or written anywhere.";
     StateUnreadable = "VF1018", Error, "the state of this target cannot be read",
         "The journal that remembers what was done for this target is damaged or was written by a newer version. A journal that forgets a record would let rows be inserted a second time, so nothing is guessed. The other collections of the plan go on.";
     RowsDoNotFit = "VF1019", Error, "rows do not fit",

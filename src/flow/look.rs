@@ -9,6 +9,7 @@ use globset::{Glob, GlobSetBuilder};
 use sha2::{Digest, Sha256};
 
 use super::cloud::{Clouds, Waiting};
+use super::preflight;
 use super::select::as_planned;
 use super::unmade::Unmade;
 use super::{Depth, Detail, FlowError, Selecting, Stage, View};
@@ -89,6 +90,8 @@ pub async fn look(
                 target: clusters.open(&migration.target).await?,
             };
             let found = expand(migration, &*sides.source, stages.len(), &clouds, &mut warnings).await?;
+            let taken = found.iter().map(|(want, _)| want).filter(|want| selecting.takes(&want.address));
+            preflight::check(migration, &sides, taken.map(|want| (&want.from, &want.to)), depth).await?;
             if let Some(plan) = plans.last_mut() {
                 let taken = found.iter().filter(|(want, _)| selecting.takes(&want.address));
                 let selections = taken.map(|(want, span)| want.selection(span)).collect();

@@ -2,6 +2,7 @@
 //! writes: it returns strings, which the printer writes. Only `progress` draws, because it tells of what is going on.
 
 pub mod changes;
+pub mod cloud;
 pub mod diagnostics;
 mod differences;
 pub mod draft;

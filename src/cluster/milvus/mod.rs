@@ -3,6 +3,7 @@
 //! The protocol types are those that `milvus-sdk-rust` generates; its client is not used, because it caps answers at 4 MiB,
 //! because its iterator stops at the first short page, which loses rows, and because its telemetry is on by default.
 
+mod access;
 mod alias;
 pub(crate) mod capabilities;
 mod client;

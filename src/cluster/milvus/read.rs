@@ -362,6 +362,11 @@ impl ReadSide for Milvus {
         Ok(())
     }
 
+    async fn lacking(&self, database: &str, collections: &[String], writes: bool) -> Vec<String> {
+        // It has no logins.
+        if self.version.lite { Vec::new() } else { self.lacking_rights(database, collections, writes).await }
+    }
+
     async fn release(&self, database: &str, collection: &str, partitions: &[String]) -> Result<()> {
         let action = format!("release collection `{collection}`");
         if partitions.is_empty() {
