@@ -3,6 +3,7 @@
 // Helpers of tests may fail as loudly as tests, and what they print is shown only where one fails.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod access;
 mod bucket;
 mod change_request;
 mod cloud;

@@ -16,6 +16,7 @@ A key is given as JSON: `7`, or `"text"`. Every answer is one JSON value.
     meddle CHANGED REMOVED COPIED NEW   all three at once: change `title` of a row, remove one, copy one under a new key
     delete KEY | drop | load | release | flush
     create-user NAME PASSWORD  one who may do everything
+    limited-user NAME PASSWORD OBJECT:PRIVILEGE:NAME...   one who may do these things only; again, to let one do more
     alias NAME | create-partition NAME | property NAME=VALUE | create-database | drop-database | databases
     nearest FIELD N LIMIT     keys of the rows nearest to each of the first N rows' vectors, by their distance
     seen                      all of that which can be asked without loading, in one answer
@@ -76,6 +77,16 @@ def act(address: cluster.Address, action: str, arguments: list[str]) -> Any:
         client = MilvusClient(uri=address.uri, token=cluster.LOGIN)
         client.create_user(*arguments)
         return client.grant_role(arguments[0], "admin")
+    if action == "limited-user":
+        client = MilvusClient(uri=address.uri, token=cluster.LOGIN)
+        user, password, *granted = arguments
+        if user not in client.list_users():
+            client.create_user(user, password)
+            client.create_role(user)
+            client.grant_role(user, user)
+        for grant in granted:
+            client.grant_privilege(user, *grant.split(":"))
+        return None
     if action == "databases":
         return sorted(MilvusClient(uri=address.uri, token=cluster.LOGIN).list_databases())
     client = address.connect()

@@ -35,6 +35,8 @@ pub(super) const RIGHTS: &str =
 /// For an endpoint that the service does not have any more.
 pub(super) const MIGRATIONS_GONE: &str = "the service's reference marks these endpoints as deprecated, and this one seems to be switched off: set \
      `engine: direct`, by which vecferry copies the rows itself, or migrate in the web console";
+/// For an answer that says that something was done and not what.
+pub(super) const LOOK: &str = "look in the web console whether it was done, before the same command is run again";
 const CONSOLE: &str = "settle it in the web console of Zilliz Cloud, then run the same command again";
 const SIZE: &str =
     "choose another `cu_type` or `cu_size`: 1, 2, 4, 8, 12 and further in fours; at most 32 with `plan: standard`";
@@ -62,7 +64,7 @@ const TABLE: &[Known] = &[
     ),
     known(63_032, ErrorKind::NotFound),
     known(63_240, ErrorKind::NotFound),
-    known(80_000, ErrorKind::Refused),
+    known(BAD_PARAMETER, ErrorKind::Refused),
     advised(80_001, ErrorKind::Denied, KEY),
     advised(80_002, ErrorKind::Denied, KEY),
     known(80_003, ErrorKind::Refused),
@@ -97,6 +99,8 @@ const TABLE: &[Known] = &[
     known(90_144, ErrorKind::NotFound),
 ];
 
+/// A parameter is wrong.
+pub(super) const BAD_PARAMETER: i32 = 80_000;
 /// Another cluster of the project has the name.
 pub(super) const NAME_TAKEN: i32 = 80_010;
 /// A cluster's status does not allow what was asked for.

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use super::answers::{Envelope, Many};
 use super::codes;
 use super::gate::Gate;
-use super::requests::{Call, Method};
+use super::requests::{self, Call, Method};
 use crate::cluster::{ClusterError, ErrorKind, Patience, Result};
 
 /// Largest answer that is read. A page of a hundred clusters has some fifty kilobytes.
@@ -166,13 +166,36 @@ impl Http {
     /// Sends a request and reads a list of things out of the answer.
     pub(super) async fn many<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<Vec<T>> {
         let answer = self.send(request).await?;
+        self.read(request, &answer)
+    }
+
+    /// Sends a request and reads out of the answer what it must hold; `missing` is what it does not say otherwise.
+    pub(super) async fn required<T: DeserializeOwned, U>(
+        &self,
+        request: &Request<'_>,
+        known: fn(T) -> Option<U>,
+        missing: &str,
+    ) -> Result<U> {
+        let answer = self.send(request).await?;
+        self.read(request, &answer)?
+            .into_iter()
+            .next()
+            .and_then(known)
+            .ok_or_else(|| self.unreadable(request, &answer, &format!("the answer does not say {missing}")))
+    }
+
+    fn read<T: DeserializeOwned>(&self, request: &Request<'_>, answer: &Answer) -> Result<Vec<T>> {
         let inside = Envelope::open(&answer.body).map_or("", |(_, inside)| inside);
         // What serde says would quote the answer.
         let things = serde_json::from_str::<Many<T>>(inside).map_err(|_| {
-            let message = "the answer is not what the service's reference describes";
-            self.error(ErrorKind::Nonsense, request.action, with_id(message, answer.request_id.as_deref()))
+            self.unreadable(request, answer, "the answer is not what the service's reference describes")
         })?;
         Ok(things.0)
+    }
+
+    fn unreadable(&self, request: &Request<'_>, answer: &Answer, message: &str) -> ClusterError {
+        let error = self.error(ErrorKind::Nonsense, request.action, with_id(message, answer.request_id.as_deref()));
+        ClusterError { advice: (!request.repeatable).then_some(codes::LOOK), ..error }
     }
 
     async fn once(&self, request: &Request<'_>) -> Result<Answer> {
@@ -298,8 +321,16 @@ impl Http {
         id: Option<&str>,
     ) -> ClusterError {
         let known = code.and_then(codes::lookup);
-        let gone =
-            request.call.path.starts_with("/v2/migrations/") && matches!(status, 404 | 405 | 410) && known.is_none();
+        // A cluster that is missing may be answered with the same status.
+        let missing = known.is_some_and(|known| known.kind == ErrorKind::NotFound);
+        let gone = request.call.path.starts_with(requests::MIGRATIONS)
+            && status < 500
+            && !missing
+            && (matches!(status, 404 | 405 | 410) || message.to_lowercase().contains("deprecated"));
+        let message = match gone {
+            true => format!("{message}; the service's reference marks this endpoint as deprecated"),
+            false => message.to_owned(),
+        };
         let advice = match kind {
             _ if gone => Some(codes::MIGRATIONS_GONE),
             _ if known.is_some_and(|known| known.advice.is_some()) => known.and_then(|known| known.advice),
@@ -311,7 +342,7 @@ impl Http {
             ErrorKind::Nonsense => Some("check that `api` is the address of a control plane of Zilliz Cloud"),
             _ => None,
         };
-        let mut error = self.error(kind, request.action, with_id(message, id));
+        let mut error = self.error(kind, request.action, with_id(&message, id));
         error.code = code;
         error.advice = advice;
         // A refusal is an answer: what it is about was looked at, and not done.

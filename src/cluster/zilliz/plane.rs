@@ -15,9 +15,6 @@ use crate::plan::resolved::{CloudCluster, NewCluster};
 
 /// Pages of clusters that are asked for at most: a service that always finds one more is not followed for ever.
 const MOST_PAGES: usize = 1_000;
-/// What to do where the service said that something was done and not what.
-const LOOK: &str = "look in the web console whether it was done, before the same command is run again";
-
 /// Opens the control plane of a cluster, which is when its key is read. Nothing is sent yet. `name` is what the plan calls the
 /// cluster.
 pub async fn connect(cluster: &CloudCluster, name: &str) -> Result<Arc<dyn ControlPlane>> {
@@ -41,19 +38,15 @@ impl Plane {
         Self { http }
     }
 
-    /// One thing; none where there is none, or where the key may not see it.
+    /// One thing by its id; none where there is none, or where the key may not see it.
     async fn find<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<Option<T>> {
         match self.http.one(request).await {
+            // The id is all that is asked with, so a wrong parameter is an id that nothing has.
+            Err(error) if error.code == Some(codes::BAD_PARAMETER) => Ok(None),
             // A server that knows the path has a code for what is missing; without one, the path is missing too.
             Err(error) if error.kind == ErrorKind::NotFound && error.code.is_some() => Ok(None),
             other => other,
         }
-    }
-
-    /// The error of an answer that leaves out what matters.
-    fn incomplete(&self, action: &str, missing: &str) -> ClusterError {
-        let error = self.http.error(ErrorKind::Nonsense, action, format!("the answer does not say {missing}"));
-        ClusterError { advice: Some(LOOK), ..error }
     }
 }
 
@@ -107,8 +100,7 @@ impl ControlPlane for Plane {
     async fn create(&self, new: &NewCluster) -> Result<CreatedCluster> {
         let action = format!("create cluster `{}`", new.name);
         let (call, body) = Create::of(new);
-        let answer = self.http.one::<CreatedAnswer>(&Request::once(call, &body, &action)).await?;
-        answer.and_then(CreatedAnswer::known).ok_or_else(|| self.incomplete(&action, "which cluster was made"))
+        self.http.required(&Request::once(call, &body, &action), CreatedAnswer::known, "which cluster was made").await
     }
 
     async fn resume(&self, id: &str) -> Result<()> {
@@ -135,8 +127,8 @@ impl ControlPlane for Plane {
             return Err(ClusterError { nothing_done: true, ..error });
         }
         let body = Migrate::of(migration);
-        let answer = self.http.one::<StartedAnswer>(&Request::once(requests::MIGRATE, &body, &action)).await?;
-        answer.and_then(StartedAnswer::known).ok_or_else(|| self.incomplete(&action, "which job was started"))
+        let request = Request::once(requests::MIGRATE, &body, &action);
+        self.http.required(&request, StartedAnswer::known, "which job was started").await
     }
 
     async fn job(&self, id: &str) -> Result<Option<CloudJob>> {

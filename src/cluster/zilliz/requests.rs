@@ -39,6 +39,9 @@ pub(super) const REGIONS: Call = get("/v2/regions");
 pub(super) const JOB: Call = get("/v2/jobs/{}");
 pub(super) const MIGRATE: Call = post("/v2/migrations/toExisting");
 
+/// How the paths of all calls begin that the reference marks as deprecated.
+pub(super) const MIGRATIONS: &str = "/v2/migrations/";
+
 /// Clusters of one page: the most that the service allows.
 pub(super) const PAGE: usize = 100;
 

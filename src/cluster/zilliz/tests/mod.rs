@@ -171,6 +171,7 @@ async fn what_is_missing_or_hidden_is_not_there_and_a_wrong_address_is_an_error(
     for reply in [
         Reply::ok(r#"{"code":80020,"message":"Invalid clusterId or no permission"}"#),
         Reply::status(404, r#"{"code":"40022","message":"no access"}"#),
+        Reply::ok(r#"{"code":80000,"message":"There is no such id"}"#),
         Reply::ok(r#"{"code":0,"data":null}"#),
         Reply::ok(r#"{"code":0}"#),
         Reply::ok(r#"{"code":0,"data":{}}"#),
@@ -288,6 +289,7 @@ async fn what_makes_something_is_sent_once_and_a_refusal_leaves_nothing_open() {
         let text: String = format!("{reply:?}").chars().take(200).collect();
         for error in refused(reply).await {
             assert!(error.leaves_open(), "{text}: {error}");
+            assert!(text.contains("Http") == error.to_string().contains("(requestid req-7)"), "{error}");
         }
     }
 }
@@ -313,12 +315,14 @@ async fn what_the_service_did_not_do_for_its_limits_is_sent_again() {
 #[tokio::test]
 async fn an_endpoint_that_is_gone_is_explained_with_the_ways_out() {
     for status in [404, 405, 410] {
-        for body in ["", "<html>", r#"{"code":404,"message":"no route"}"#] {
+        for body in ["", "<html>", r#"{"code":404,"message":"no route"}"#, r#"{"code":80000,"message":"gone"}"#] {
             let [create, migrate] = refused(Reply::status(status, body)).await;
             assert!(migrate.help().contains("engine: direct") && migrate.help().contains("deprecated"), "{migrate}");
             assert!(!migrate.leaves_open() && !create.help().contains("deprecated"), "{create}");
         }
     }
+    let [_, migrate] = refused(Reply::ok(r#"{"code":80000,"message":"This endpoint is deprecated."}"#)).await;
+    assert!(migrate.help().contains("engine: direct"), "{migrate}");
     let [_, migrate] = refused(Reply::status(404, r#"{"code":80020,"message":"Invalid clusterId"}"#)).await;
     assert!(migrate.help().contains("cluster_id"), "a cluster that is missing is another thing: {migrate}");
 }
