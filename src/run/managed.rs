@@ -16,7 +16,7 @@
 //!   nobody knows by name. Clusters that say MIGRATING are waited for. Collections that stand on the target were not there
 //!   before, so they are that job's: once their rows stay the same for [`REST`] beats they are compared. Where nothing shows
 //!   within [`SETTLE`] beats after the request, it is sent again.
-//! - **Killed after `Asked`**: the job is followed by its id.
+//! - **Killed after `Asked`**: the job is followed by its id. Where the service no longer knows the job, it goes on as above.
 //! - **Killed after `Said` with an end**: the job is over. What is on the target is looked at, and what is not is asked for again.
 //! - **Killed after `Created`, or while the target is compared**: the target is known by its id and compared again.
 //! - **Killed after `Missed`**: a failed job's leavings, known by their id, are dropped and asked for again. What a job left that
@@ -56,6 +56,9 @@ pub(super) fn beat() -> Duration {
     Duration::from_secs(2)
 }
 
+/// Tasks with their numbers.
+type Tasks<'a> = Vec<(usize, Task<'a>)>;
+
 /// Two clusters as the migration service knows them.
 pub struct ManagedPair {
     /// The control plane that is asked.
@@ -93,9 +96,9 @@ pub(super) fn is_managed(task: &Task<'_>) -> bool {
 }
 
 /// Executes the tasks, pair by pair at once and each pair's jobs in turn.
-pub(super) async fn execute(execution: &Execution<'_>, tasks: Vec<(usize, Task<'_>)>) -> Vec<EndedTask> {
+pub(super) async fn execute(execution: &Execution<'_>, tasks: Tasks<'_>) -> Vec<EndedTask> {
     let mut ended = Vec::new();
-    let mut pairs: Vec<(Arc<ManagedPair>, Vec<(usize, Task<'_>)>)> = Vec::new();
+    let mut pairs: Vec<(Arc<ManagedPair>, Tasks<'_>)> = Vec::new();
     for (number, task) in tasks {
         let Some(pair) = task.managed.clone() else {
             let error = JobError::Blocked("the migration service does not know its clusters".to_owned());
@@ -122,15 +125,13 @@ pub(super) async fn execute(execution: &Execution<'_>, tasks: Vec<(usize, Task<'
 }
 
 /// The tasks of one pair in the order in which they are done: what earlier runs asked for, then what is to be asked for.
-fn batches(tasks: Vec<(usize, Task<'_>)>, most: usize) -> Vec<(Start, Vec<(usize, Task<'_>)>)> {
-    let mut begun: Vec<(String, Start, Vec<(usize, Task<'_>)>)> = Vec::new();
+fn batches(tasks: Tasks<'_>, most: usize) -> Vec<(Start, Tasks<'_>)> {
+    let mut begun: Vec<(String, Start, Tasks<'_>)> = Vec::new();
     let (mut together, mut alone) = (Vec::new(), Vec::new());
     for (number, task) in tasks {
         let (start, request, failures) = start_of(&task);
         if start != Start::Ask {
-            let mine = |(known, as_well, _): &&mut (String, Start, Vec<(usize, Task<'_>)>)| {
-                *known == request && *as_well == start
-            };
+            let mine = |(known, as_well, _): &&mut (String, Start, Tasks<'_>)| *known == request && *as_well == start;
             match begun.iter_mut().find(mine) {
                 Some((.., tasks)) => tasks.push((number, task)),
                 None => begun.push((request, start, vec![(number, task)])),

@@ -182,7 +182,7 @@ async fn carry_out(execution: &Execution<'_>, pair: &ManagedPair, start: Start, 
                 }
             }
             Start::Follow(job) => match managed_service::follow(pair, &job, members, execution.stop).await {
-                Some(end) => Start::Look(end),
+                Some(next) => next,
                 None => return,
             },
             Start::Settle => {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::job::GRACE;
-use super::managed::{LONG_PENDING, LONGEST_PAUSE, ManagedPair, REST, SETTLE, beat};
+use super::managed::{LONG_PENDING, LONGEST_PAUSE, ManagedPair, REST, SETTLE, Start, beat};
 use super::managed_batch::{Member, going};
 use super::{Event, JobError};
 use crate::cluster::zilliz::{JobState, Standing};
@@ -80,13 +80,14 @@ fn leave_all(members: &mut [Member<'_>], job: Option<&str>) {
     going(members).for_each(|member| member.fail(JobError::StillGoing { job: job.map(str::to_owned) }));
 }
 
-/// Follows a job to its end. None where nobody is left to follow it for.
+/// Follows a job to its end, and says how to go on: by a look at the target, or where the service no longer knows the job, by
+/// what shows of it. None where nobody is left to follow it for.
 pub(super) async fn follow(
     pair: &ManagedPair,
     job: &str,
     members: &mut [Member<'_>],
     stop: &CancellationToken,
-) -> Option<JobEnd> {
+) -> Option<Start> {
     let (mut last, mut wait, mut missing) = (None, beat(), 0);
     let mut pending_since = Instant::now();
     for member in going(members) {
@@ -110,10 +111,8 @@ pub(super) async fn follow(
             Ok(None) => {
                 missing += 1;
                 if missing >= MISSING {
-                    for member in going(members) {
-                        say(member, "", None, Some("the control plane knows no such job"), Some(JobEnd::Unknown)).await;
-                    }
-                    return Some(JobEnd::Unknown);
+                    tracing::warn!(job, "the control plane no longer knows the job");
+                    return Some(Start::Settle);
                 }
             }
             Ok(Some(seen)) => {
@@ -131,8 +130,8 @@ pub(super) async fn follow(
                         say(member, &seen.status, seen.progress, seen.reason.as_deref(), end).await;
                     }
                 }
-                if end.is_some() {
-                    return end;
+                if let Some(end) = end {
+                    return Some(Start::Look(end));
                 }
                 if seen.status != PENDING {
                     pending_since = Instant::now();

@@ -41,7 +41,9 @@ mod transfer;
 
 pub use clusters::MadeCluster;
 pub use error::{RemoteKind, StateError};
-pub use job::{FORMAT, Header, Job, MANAGED_FORMAT, NEWEST_FORMAT, Outcome, Progress, Record, Split, Tally};
+#[cfg(any(test, feature = "fuzzing"))]
+pub use job::NEWEST_FORMAT;
+pub use job::{FORMAT, Header, Job, MANAGED_FORMAT, Outcome, Progress, Record, Split, Tally};
 pub use journal::Journal;
 pub use lock::{Holder, Lock};
 pub use managed::{JobEnd, Managed, ManagedStage, ManagedStep};

@@ -307,6 +307,15 @@ impl Case {
     }
 }
 
+/// A source that is loaded, with so many rows and an index.
+pub fn plain(id: i64, rows: i64) -> Collection {
+    let key = Field { primary_key: true, ..Field::new("id", DataType::Int64) };
+    let rows = (0..rows).map(|number| row(&Key::Int(number * 7 - 30), number, "fits", DEFAULT_PARTITION)).collect();
+    let params = BTreeMap::from([("index_type".into(), "FLAT".into())]);
+    let indexes = vec![Index { field: "v".into(), name: "v".into(), params }];
+    Collection { rows, indexes, loaded: true, ..Collection::new(id, schema(key)) }
+}
+
 /// Adds a row to the source.
 pub fn grow(world: &mut World, dice: u8) {
     world.source_changed = world.calls;

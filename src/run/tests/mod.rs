@@ -7,7 +7,9 @@
 
 mod case;
 mod fake;
+mod managed;
 mod script;
+mod service;
 mod world;
 
 use std::cell::Cell;

@@ -182,6 +182,11 @@ impl World {
         }
     }
 
+    /// What goes wrong from now on.
+    pub fn script(&mut self, script: Script) {
+        self.script = script;
+    }
+
     /// A small number that looks random.
     pub fn random(&mut self, below: u64) -> u64 {
         self.random ^= self.random << 13;
