@@ -12,12 +12,13 @@ use crate::cluster::{ClusterError, ErrorKind};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::diff::{ClusterEntry, LiveCluster, PriorCluster, SeenCluster, decide_cluster};
 use crate::plan::resolved::{CloudCluster, Endpoint, Engine, Migration, NewCluster, Units, WhichCluster};
+use crate::plan::tiers::{self, Class, What};
 use crate::plan::{Address, ResolvedPlan};
 use crate::run::clusters::{Making, is_taken, of_name, usable};
 use crate::run::{JobError, ManagedPair};
 use crate::state::{JobId, Store};
 
-/// Most collections that the migration service takes in one job.
+/// Most collections of one job of the migration service, where nobody says.
 const MOST_COLLECTIONS: usize = 10;
 
 /// What may be done so that a cluster can be looked at: it is waited for and, where the plan says so, resumed. Commands that only
@@ -99,7 +100,10 @@ impl Clouds {
         let (from, to) = (found(&migration.source)?, found(&migration.target)?);
         let (from_id, to_id) = (from.cluster.as_ref()?.id.clone(), to.cluster.as_ref()?.id.clone());
         let control = Arc::clone(&to.control);
-        let pair = ManagedPair { control, from: from_id, to: to_id, most_collections: MOST_COLLECTIONS };
+        let of_job = |endpoint| tiers::most(What::CollectionsOfJob, Class::of(endpoint));
+        let most = [of_job(&migration.source), of_job(&migration.target)].into_iter().flatten().min();
+        let most_collections = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(MOST_COLLECTIONS);
+        let pair = ManagedPair { control, from: from_id, to: to_id, most_collections };
         let name = format!("{} {} {}", control_key(&to.cloud), pair.from, pair.to);
         Some(Arc::clone(self.pairs.entry(name).or_insert_with(|| Arc::new(pair))))
     }

@@ -88,6 +88,8 @@ impl Stand {
         decide(Seen {
             address: format!("m.{to}"),
             plan_hash: "p1:sha256:aa".into(),
+            pinned_hash: "p1:sha256:aa".into(),
+            units: None,
             engine: self.engine,
             tiers: (Tier::Dedicated, Tier::Dedicated),
             not_managed: Vec::new(),
