@@ -13,6 +13,11 @@ use crate::collection::Key;
 /// clusters can do before they have done it.
 pub const ASSUMED_BYTES_PER_SECOND: u64 = 20_000_000;
 
+/// The rate of saved plans that do not say one.
+fn usual_rate() -> u64 {
+    ASSUMED_BYTES_PER_SECOND
+}
+
 /// What a plan would do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Diff {
@@ -47,6 +52,7 @@ pub struct Change {
     /// Seconds that those bytes take at the rate that is assumed.
     pub estimated_seconds: u64,
     /// That rate in bytes a second: the usual one, or what the plan of the target's cluster allows where that is less.
+    #[serde(default = "usual_rate")]
     pub assumed_bytes_per_second: u64,
     /// Rows on the target that are lost.
     pub rows_lost: u64,
