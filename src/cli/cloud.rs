@@ -37,6 +37,17 @@ enum Command {
         #[command(flatten)]
         access: Access,
     },
+    /// Lists the import jobs of a cluster, or shows one of them.
+    Imports {
+        /// The cluster's id.
+        #[arg(value_name = "CLUSTER")]
+        cluster: String,
+        /// The job's id; without, all of the cluster.
+        #[arg(value_name = "ID")]
+        job: Option<String>,
+        #[command(flatten)]
+        access: Access,
+    },
     /// Shows a job.
     Job {
         /// The job's id.
@@ -84,6 +95,7 @@ pub(super) fn run(arguments: &CloudCommand, context: &Context) -> ExitCode {
         Command::Clusters { access }
         | Command::Projects { access }
         | Command::Regions { access }
+        | Command::Imports { access, .. }
         | Command::Job { access, .. } => access,
     };
     let cluster = match access.cluster(context) {
@@ -114,6 +126,10 @@ async fn ask(command: &Command, cluster: &CloudCluster) -> Result<Option<Listing
         Command::Clusters { .. } => Some(Listing::clusters(&plane.clusters().await?)),
         Command::Projects { .. } => Some(Listing::projects(&plane.projects().await?)),
         Command::Regions { .. } => Some(Listing::regions(&plane.regions().await?)),
+        Command::Imports { cluster, job: None, .. } => Some(Listing::imports(&plane.imports(cluster).await?)),
+        Command::Imports { cluster, job: Some(job), .. } => {
+            plane.import(cluster, job).await?.map(|job| Listing::imports(&[job]))
+        }
         Command::Job { id, .. } => plane.job(id).await?.as_ref().map(Listing::job),
     })
 }

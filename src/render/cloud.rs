@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::markup::{self, MARKER};
 use super::words::{self, Tone, clean, columns, paint};
 use super::{Style, values};
-use crate::cluster::zilliz::{CloudJob, Cluster, JobState, Project, Region, Standing};
+use crate::cluster::zilliz::{CloudImport, CloudJob, Cluster, JobState, Project, Region, Standing};
 
 /// Things of one kind, as a table.
 pub struct Listing {
@@ -127,6 +127,32 @@ impl Listing {
                 "id": job.id, "kind": job.kind, "status": job.status, "state": state(job.state),
                 "progress": job.progress, "reason": job.reason,
             })],
+        }
+    }
+
+    /// Import jobs.
+    pub fn imports(imports: &[CloudImport]) -> Self {
+        let row = |job: &CloudImport| {
+            vec![
+                job.id.clone(),
+                job.collection.clone(),
+                format!("{} ({})", job.status, state(job.state)),
+                job.progress.map(|percent| format!("{percent}%")).unwrap_or_default(),
+                job.rows.map(words::number).unwrap_or_default(),
+                job.reason.clone().unwrap_or_default(),
+            ]
+        };
+        let value = |job: &CloudImport| {
+            json!({
+                "id": job.id, "collection": job.collection, "status": job.status, "state": state(job.state),
+                "progress": job.progress, "rows": job.rows, "reason": job.reason,
+            })
+        };
+        Self {
+            kind: "imports",
+            headings: &["JOB", "COLLECTION", "STATUS", "PROGRESS", "ROWS", "REASON"],
+            rows: imports.iter().map(row).collect(),
+            values: imports.iter().map(value).collect(),
         }
     }
 

@@ -132,6 +132,8 @@ fn a_key_of_zilliz_cloud_sees_what_a_plan_can_name() {
     ask(&["clusters"]).ended(0).says(&["CLUSTER", "in01-00000000000000a", "RUNNING"]);
     ask(&["projects"]).ended(0).says(&[crate::cloud::PROJECT]);
     ask(&["regions", "--output", "markdown"]).ended(0).says(&["| region |", crate::cloud::REGION]);
+    ask(&["imports", "in01-00000000000000a"]).ended(0).says(&["No imports."]);
+    ask(&["imports", "in01-00000000000000a", "job-of-nobody"]).ended(1).says(&["no job of that id"]);
     ask(&["job", "job-of-nobody"]).ended(1).says(&["no job of that id"]);
     let wrong = ["cloud", "clusters", "--api", cloud.api(), "--api-key-env", "WRONG_API_KEY"];
     work.start_with(&wrong, &[("WRONG_API_KEY", "Sup3rS3cret-and-wrong")]).wait().ended(12).says(&["--api-key-env"]);

@@ -13,7 +13,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{CloudJob, Cluster, CreatedCluster, JobState, Project, Region, Standing};
+use super::{CloudImport, CloudJob, Cluster, CreatedCluster, JobState, Project, Region, Standing};
 use crate::plan::resolved::Tier;
 
 /// What surrounds every answer, if the service keeps to its reference. What it holds is not copied, because it may be a
@@ -395,5 +395,49 @@ impl StartedAnswer {
     /// Its id, where it says one.
     pub(super) fn known(self) -> Option<String> {
         Some(self.job_id.0).filter(|id| !id.is_empty())
+    }
+}
+
+/// One page of import jobs.
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ImportsAnswer {
+    count: Number,
+    page_size: Number,
+    records: Many<ImportAnswer>,
+}
+
+impl ImportsAnswer {
+    /// The jobs, how many there are in all, and how many a page holds at most, where it says so.
+    pub(super) fn known(self) -> (Vec<CloudImport>, Option<usize>, Option<usize>) {
+        let jobs = self.records.0.into_iter().filter_map(ImportAnswer::known).collect();
+        (jobs, self.count.whole(), self.page_size.whole())
+    }
+}
+
+/// An import job, in a list or by itself.
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ImportAnswer {
+    job_id: Text,
+    collection_name: Text,
+    state: Text,
+    progress: Number,
+    total_rows: Number,
+    reason: Text,
+}
+
+impl ImportAnswer {
+    /// The job; none where it says no id.
+    pub(super) fn known(self) -> Option<CloudImport> {
+        (!self.job_id.0.is_empty()).then(|| CloudImport {
+            id: self.job_id.0,
+            collection: self.collection_name.0,
+            state: job_state(&self.state.0),
+            status: self.state.0,
+            progress: self.progress.percent(),
+            rows: self.total_rows.whole().map(|rows| rows as u64),
+            reason: Some(self.reason.0).filter(|reason| !reason.trim().is_empty()),
+        })
     }
 }

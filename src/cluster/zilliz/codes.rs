@@ -96,9 +96,11 @@ const TABLE: &[Known] = &[
     known(90_106, ErrorKind::Refused),
     known(90_107, ErrorKind::Refused),
     known(90_126, ErrorKind::Refused),
-    known(90_144, ErrorKind::NotFound),
+    known(NO_IMPORT, ErrorKind::NotFound),
 ];
 
+/// The cluster has no such import job.
+pub(super) const NO_IMPORT: i32 = 90_144;
 /// A parameter is wrong.
 pub(super) const BAD_PARAMETER: i32 = 80_000;
 /// Another cluster of the project has the name.

@@ -88,6 +88,11 @@ impl<'a> Request<'a> {
         Self { call, id: None, query: &[], body: Some(body), repeatable: false, action }
     }
 
+    /// A question that the service takes with a body.
+    pub(super) fn asking(call: Call, body: &impl Serialize, action: &'a str) -> Self {
+        Self { repeatable: true, ..Self::once(call, body, action) }
+    }
+
     /// The same about one thing.
     pub(super) fn about(self, id: &'a str) -> Self {
         Self { id: Some(id), ..self }

@@ -60,6 +60,16 @@ pub trait ControlPlane: Send + Sync {
 
     /// A job; none where there is none of that id.
     async fn job(&self, id: &str) -> Result<Option<CloudJob>>;
+
+    /// The import jobs of a cluster, of all its databases, as far as the list tells of them.
+    async fn imports(&self, _cluster: &str) -> Result<Vec<CloudImport>> {
+        Ok(Vec::new())
+    }
+
+    /// An import job of a cluster; none where it has none of that id.
+    async fn import(&self, _cluster: &str, _job: &str) -> Result<Option<CloudImport>> {
+        Ok(None)
+    }
 }
 
 /// A cluster as the control plane describes it.
@@ -198,4 +208,23 @@ pub enum JobState {
     Failed,
     /// Somebody stopped it.
     Canceled,
+}
+
+/// A job that brings files into a collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudImport {
+    /// `job-…`.
+    pub id: String,
+    /// The collection that the rows come into.
+    pub collection: String,
+    /// What the job comes to.
+    pub state: JobState,
+    /// The service's word for that: `Importing`.
+    pub status: String,
+    /// Percent, where the service says it; a list does not.
+    pub progress: Option<u8>,
+    /// Rows of the files, where the service says it.
+    pub rows: Option<u64>,
+    /// Why it failed, in the service's words.
+    pub reason: Option<String>,
 }

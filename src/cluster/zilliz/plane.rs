@@ -6,15 +6,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
-use super::answers::{ClusterAnswer, CreatedAnswer, JobAnswer, PageAnswer, ProjectAnswer, RegionAnswer, StartedAnswer};
+use super::answers::{
+    ClusterAnswer, CreatedAnswer, ImportAnswer, ImportsAnswer, JobAnswer, PageAnswer, ProjectAnswer, RegionAnswer,
+    StartedAnswer,
+};
 use super::http::{Deadlines, Http, Request};
-use super::requests::{self, Create, Migrate, PAGE};
-use super::{CloudJob, CloudMigration, Cluster, ControlPlane, CreatedCluster, Project, Region, Standing, codes};
+use super::requests::{self, Create, Import, Imports, Migrate, PAGE};
+use super::{
+    CloudImport, CloudJob, CloudMigration, Cluster, ControlPlane, CreatedCluster, Project, Region, Standing, codes,
+};
 use crate::cluster::{ClusterError, ErrorKind, Result, secret};
 use crate::plan::resolved::{CloudCluster, NewCluster};
 
-/// Pages of clusters that are asked for at most: a service that always finds one more is not followed for ever.
+/// Pages that are asked for at most: a service that always finds one more is not followed for ever.
 const MOST_PAGES: usize = 1_000;
+
 /// Opens the control plane of a cluster, which is when its key is read. Nothing is sent yet. `name` is what the plan calls the
 /// cluster.
 pub async fn connect(cluster: &CloudCluster, name: &str) -> Result<Arc<dyn ControlPlane>> {
@@ -25,6 +31,15 @@ pub async fn connect(cluster: &CloudCluster, name: &str) -> Result<Arc<dyn Contr
     })?;
     let http = Http::new(&cluster.api, key, Deadlines::default(), &action)?;
     Ok(Arc::new(Plane::new(http)))
+}
+
+/// Whether no page comes after this one, of `here` things, by which what is known grew from `before` to `all`.
+fn is_last(here: usize, before: usize, all: usize, count: Option<usize>, size: Option<usize>) -> bool {
+    // A count of no more than a full page may be that of the page.
+    let full = here >= size.unwrap_or(PAGE).min(PAGE);
+    let counted = count.is_some_and(|count| all >= count && (!full || count > here));
+    // An empty page is the end, and so is one that was there before.
+    all == before || counted
 }
 
 /// A control plane that is asked over HTTP.
@@ -66,13 +81,7 @@ impl ControlPlane for Plane {
             let here = clusters.len();
             let before = all.len();
             all.extend(clusters.into_iter().filter(|cluster| seen.insert(cluster.id.clone())));
-            // An empty page is the end, and so is one that was there before.
-            if all.len() == before {
-                break;
-            }
-            // A count of no more than a full page may be that of the page.
-            let full = here >= size.unwrap_or(PAGE).min(PAGE);
-            if count.is_some_and(|count| all.len() >= count && (!full || count > here)) {
+            if is_last(here, before, all.len(), count, size) {
                 break;
             }
         }
@@ -137,5 +146,32 @@ impl ControlPlane for Plane {
         let job = self.find::<JobAnswer>(&request).await?.and_then(JobAnswer::known);
         // An answer need not repeat what it was asked for.
         Ok(job.map(|job| if job.id.is_empty() { CloudJob { id: id.to_owned(), ..job } } else { job }))
+    }
+
+    async fn imports(&self, cluster: &str) -> Result<Vec<CloudImport>> {
+        let action = format!("list the import jobs of cluster `{cluster}`");
+        let (mut all, mut seen) = (Vec::new(), HashSet::new());
+        for page in 1..=MOST_PAGES {
+            let body = Imports { cluster_id: cluster, page_size: PAGE, current_page: page };
+            let answer: Option<ImportsAnswer> =
+                self.http.one(&Request::asking(requests::IMPORTS, &body, &action)).await?;
+            let (jobs, count, size) = answer.unwrap_or_default().known();
+            let (here, before) = (jobs.len(), all.len());
+            all.extend(jobs.into_iter().filter(|job| seen.insert(job.id.clone())));
+            if is_last(here, before, all.len(), count, size) {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    async fn import(&self, cluster: &str, job: &str) -> Result<Option<CloudImport>> {
+        let action = format!("ask for import job `{job}` of cluster `{cluster}`");
+        let body = Import { cluster_id: cluster, job_id: job };
+        let request = Request::asking(requests::IMPORT, &body, &action);
+        match self.http.one::<ImportAnswer>(&request).await {
+            Err(error) if error.code == Some(codes::NO_IMPORT) => Ok(None),
+            found => Ok(found?.and_then(ImportAnswer::known)),
+        }
     }
 }

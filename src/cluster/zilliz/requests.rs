@@ -39,10 +39,13 @@ pub(super) const REGIONS: Call = get("/v2/regions");
 pub(super) const JOB: Call = get("/v2/jobs/{}");
 pub(super) const MIGRATE: Call = post("/v2/migrations/toExisting");
 
+pub(super) const IMPORTS: Call = post("/v2/vectordb/jobs/import/list");
+pub(super) const IMPORT: Call = post("/v2/vectordb/jobs/import/describe");
+
 /// How the paths of all calls begin that the reference marks as deprecated.
 pub(super) const MIGRATIONS: &str = "/v2/migrations/";
 
-/// Clusters of one page: the most that the service allows.
+/// Things of one page: the most that the service allows.
 pub(super) const PAGE: usize = 100;
 
 /// A new cluster.
@@ -138,4 +141,21 @@ impl<'a> Migrate<'a> {
             db_collections: databases.collect(),
         }
     }
+}
+
+/// A page of a cluster's import jobs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Imports<'a> {
+    pub cluster_id: &'a str,
+    pub page_size: usize,
+    pub current_page: usize,
+}
+
+/// One import job of a cluster.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Import<'a> {
+    pub cluster_id: &'a str,
+    pub job_id: &'a str,
 }

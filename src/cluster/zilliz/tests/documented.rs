@@ -8,7 +8,8 @@ use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
 use super::super::answers::{
-    ClusterAnswer, CreatedAnswer, Envelope, JobAnswer, ProjectAnswer, RegionAnswer, StartedAnswer,
+    ClusterAnswer, CreatedAnswer, Envelope, ImportAnswer, ImportsAnswer, JobAnswer, ProjectAnswer, RegionAnswer,
+    StartedAnswer,
 };
 use super::super::gate;
 use super::super::requests::{self, Call, Method};
@@ -99,6 +100,8 @@ async fn every_request_is_one_that_is_documented_field_by_field() {
     plane.resume("in01-a").await.unwrap();
     plane.job("job-1").await.unwrap().unwrap();
     plane.migrate(&migration()).await.unwrap();
+    plane.imports("in01-a").await.unwrap();
+    plane.import("in01-a", "job-1").await.unwrap().unwrap();
     for description in [None, Some("text".to_owned())] {
         for cu_type in [CuType::PerformanceOptimized, CuType::CapacityOptimized, CuType::TieredStorage] {
             let cu_size = 2;
@@ -216,6 +219,11 @@ fn every_field_that_is_read_is_documented() {
     check(requests::CREATE_DEDICATED, "", &read_by::<CreatedAnswer>());
     check(requests::CREATE_SERVERLESS, "", &read_by::<CreatedAnswer>());
     check(requests::MIGRATE, "", &read_by::<StartedAnswer>());
+    let of_import = read_by::<ImportAnswer>();
+    check(requests::IMPORT, "", &of_import);
+    check(requests::IMPORTS, "", &read_by::<ImportsAnswer>());
+    // Lists tell less of each.
+    check(requests::IMPORTS, "records[].", &["jobId", "collectionName", "state"]);
     let mut envelope = Vec::new();
     let _asked = Envelope::deserialize(Asking(&mut envelope));
     assert_eq!(envelope, ["code", "message", "data"]);

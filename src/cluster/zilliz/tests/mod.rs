@@ -399,3 +399,30 @@ async fn a_migration_without_names_is_not_sent() {
     }
     assert!(service.asked().is_empty());
 }
+
+#[tokio::test]
+async fn import_jobs_are_listed_over_all_pages_and_described() {
+    let service = Service::start(|asked, before| match asked.path.as_str() {
+        "/v2/vectordb/jobs/import/list" => {
+            assert_eq!(asked.body.as_ref().unwrap()["currentPage"], before + 1);
+            let jobs: Vec<_> = (before * 100..(before * 100 + 100).min(150))
+                .map(|number| json!({"jobId": format!("job-{number}"), "collectionName": "docs", "state": "InProgress"}))
+                .collect();
+            Reply::ok(json!({"code": 0, "data": {"count": 150, "records": jobs}}).to_string())
+        }
+        _ if asked.body.as_ref().unwrap()["jobId"] == "job-none" => Reply::ok(r#"{"code":90144,"message":"no such job"}"#),
+        _ => Reply::ok(
+            r#"{"code":"0","data":{"jobId":"job-1","collectionName":"docs","state":"Completed","progress":100,"totalRows":"7"}}"#,
+        ),
+    })
+    .await;
+    let plane = plane(&service);
+    let all = plane.imports("in01-a").await.unwrap();
+    assert!(all.len() == 150 && all.iter().all(|job| job.state == JobState::Going), "{}", all.len());
+    assert_eq!(plane.import("in01-a", "job-none").await.unwrap(), None);
+    let one = plane.import("in01-a", "job-1").await.unwrap().unwrap();
+    assert_eq!(
+        (one.state, one.status.as_str(), one.progress, one.rows),
+        (JobState::Successful, "Completed", Some(100), Some(7))
+    );
+}
