@@ -21,7 +21,8 @@ const LIMIT: Duration = Duration::from_secs(180);
 
 /// Asks a running apply to stop as one Ctrl-C does, also from another machine that shares the state, and waits until it ended.
 ///
-/// What was written stays and is recorded; the same apply goes on from there.
+/// What was written stays and is recorded; the same apply goes on from there. A job of the migration service of Zilliz Cloud is
+/// no longer followed and goes on by itself: no request stops one, only its console does (Jobs).
 #[derive(Debug, Args)]
 pub(super) struct CancelArgs {
     /// The run, as `vecferry status` shows it, or one of its jobs.
@@ -88,6 +89,13 @@ fn show(store: &Store, running: &[(JobId, Owner)], ended: bool, context: &Contex
     if ended {
         let stopped = count(entries.len(), "collection");
         context.printer.note(&format!("Ended, with {stopped} in work. The same apply goes on from there.\n"));
+        let left = entries.iter().filter(|entry| entry.is_left_going()).count();
+        if left > 0 {
+            context.printer.note(&format!(
+                "The migration service of Zilliz Cloud goes on with {}. Its jobs are canceled in its console (Jobs).\n",
+                count(left, "collection")
+            ));
+        }
     }
     Ok(ExitCode::Success)
 }

@@ -1,5 +1,7 @@
 //! Every decision, with nothing but values.
 
+mod managed;
+
 use std::collections::BTreeMap;
 
 use super::*;

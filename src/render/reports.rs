@@ -131,6 +131,10 @@ fn one(report: &Report, style: Style) -> String {
                 style,
             );
         }
+        Err(error @ JobError::StillGoing { .. }) => {
+            say(&mut text, &clean(&error.to_string()), Tone::Plain, style);
+            say(&mut text, &format!("help: {}", error.help()), Tone::Plain, style);
+        }
         Err(error) => {
             say(&mut text, &format!("error: {}", clean(&error.to_string())), ending.tone(), style);
             if let Some(diff) = error.difference() {
@@ -290,6 +294,15 @@ fn moved(report: &Report) -> Option<&Moved> {
     }
 }
 
+/// The job of the migration service, where its id is known.
+fn service_job(result: &Result<Success, JobError>) -> Option<&str> {
+    match result {
+        Ok(success) => success.moved_by.as_deref().filter(|job| !job.is_empty()),
+        Err(JobError::Managed { job, .. } | JobError::StillGoing { job }) => job.as_deref(),
+        Err(_) => None,
+    }
+}
+
 fn json_one(report: &Report) -> Value {
     let success = report.result.as_ref().ok();
     let error = report.result.as_ref().err();
@@ -301,6 +314,7 @@ fn json_one(report: &Report) -> Value {
         "seconds": report.took.as_secs_f64(),
         "rows_verified": success.map(|success| success.rows),
         "rows_written": success.map(|success| success.written),
+        "service_job": service_job(&report.result),
         "source_doubled": success.map(|success| success.doubled),
         "rows_mended": success.map(|success| success.mended),
         "source_written_to": moved(report).map(|moved| value!({
@@ -377,6 +391,38 @@ mod tests {
 
     fn blocked() -> Change {
         diff().changes.remove(6)
+    }
+
+    #[test]
+    fn what_the_migration_service_did_is_told_in_its_words() {
+        let moved = Success { rows: 7, moved_by: Some("job-1".into()), ..Success::default() };
+        let lost = JobError::Managed {
+            job: Some("job-2".into()),
+            word: "FAILED".into(),
+            reason: Some("quota exceeded".into()),
+            found: "the target holds no such collection".into(),
+            diff: None,
+            gave_up: true,
+        };
+        let left = JobError::StillGoing { job: Some("job-3".into()) };
+        let reports = [
+            report("a", Work::Fill, Ok(moved)),
+            report("b", Work::Fill, Err(lost)),
+            report("c", Work::Fill, Err(left)),
+        ];
+        let said = text(&reports, &[], AGAIN, Style { width: 200, ..NARROW });
+        for part in [
+            "7 rows verified, moved by the migration service (job job-1)",
+            "error: job job-2 of the migration service ended as FAILED (quota exceeded), and the target holds no such",
+            "stopped following job-3: the migration service goes on by itself",
+            "1 successful, 1 failed, 1 canceled, 0 blocked",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        let json = json(&reports, &[], AGAIN);
+        let jobs: Vec<_> =
+            json["collections"].as_array().unwrap().iter().map(|one| one["service_job"].clone()).collect();
+        assert_eq!(jobs, ["job-1", "job-2", "job-3"]);
     }
 
     #[test]

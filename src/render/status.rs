@@ -1,11 +1,13 @@
 //! What the state remembers, run by run, while something runs and afterwards.
 
+mod service;
+
 use serde_json::{Value, json as value};
 
 use super::markup::{self, MARKER, MOST_BYTES};
 use super::words::{self, Tone, clean, columns, paint, wrap};
 use super::{Style, values};
-use crate::state::{Header, Holder, Job, Outcome};
+use crate::state::{Header, Holder, Job, Managed, Outcome};
 
 /// Said where the state remembers nothing.
 const EMPTY: &str = "No runs yet.";
@@ -28,13 +30,20 @@ impl StatusEntry {
         self.holder != Holder::Nobody
     }
 
-    /// What is peculiar about where it runs and who wrote it.
-    fn remarks(&self) -> Vec<String> {
+    /// What is peculiar about where it runs and who wrote it, and what the migration service says of it.
+    fn remarks(&self, now: jiff::Timestamp) -> Vec<String> {
         let place = match &self.holder {
             Holder::Unseen(owner) => Some(format!("on {}, cannot be seen from here: locked by {owner}", owner.host)),
             Holder::Alive(_) | Holder::Nobody => None,
         };
-        place.into_iter().chain(self.newer()).collect()
+        let service = self.job.as_ref().ok().and_then(|job| service::remark(job, self.is_running(), now));
+        place.into_iter().chain(self.newer()).chain(service).collect()
+    }
+
+    /// Whether a job of the migration service goes on although nobody follows it.
+    pub fn is_left_going(&self) -> bool {
+        let managed = self.job.as_ref().ok().and_then(|job| job.managed.as_ref());
+        !self.is_running() && managed.is_some_and(Managed::may_be_going)
     }
 
     /// What is to be said where a newer version wrote it.
@@ -55,6 +64,8 @@ pub(super) struct Shown<'a> {
     pub(super) total: Option<u64>,
     rate: Option<u64>,
     seconds_left: Option<u64>,
+    /// Percent of the migration service's job, while it is at work.
+    service_percent: Option<u64>,
     retries: u64,
     quarantined: u64,
     pub(super) remarks: Vec<String>,
@@ -65,7 +76,7 @@ impl<'a> Shown<'a> {
     pub(super) fn new(entry: &'a StatusEntry, now: jiff::Timestamp) -> Self {
         let job = match &entry.job {
             Ok(job) => job,
-            Err(error) => return Self::unreadable(entry, error),
+            Err(error) => return Self::unreadable(entry, error, now),
         };
         let (state, tone, error) = match (job.outcome, entry.is_running()) {
             (Some(Outcome::Successful), _) => ("SUCCESSFUL", Tone::Good, None),
@@ -97,14 +108,15 @@ impl<'a> Shown<'a> {
             total,
             rate,
             seconds_left,
+            service_percent: service::percent(job),
             retries: job.retries,
             quarantined: job.rows_quarantined(),
-            remarks: entry.remarks(),
+            remarks: entry.remarks(now),
             error,
         }
     }
 
-    fn unreadable(entry: &'a StatusEntry, error: &'a str) -> Self {
+    fn unreadable(entry: &'a StatusEntry, error: &'a str, now: jiff::Timestamp) -> Self {
         Self {
             run: "",
             collection: &entry.id,
@@ -115,9 +127,10 @@ impl<'a> Shown<'a> {
             total: None,
             rate: None,
             seconds_left: None,
+            service_percent: None,
             retries: 0,
             quarantined: 0,
-            remarks: entry.remarks(),
+            remarks: entry.remarks(now),
             error: Some(error),
         }
     }
@@ -128,7 +141,7 @@ impl<'a> Shown<'a> {
             None if self.done > 0 => words::number(self.done),
             None => String::new(),
         };
-        let percent = self.total.and_then(|total| words::percent(self.done, total));
+        let percent = self.total.and_then(|total| words::percent(self.done, total)).or(self.service_percent);
         let left = self.seconds_left.map(words::seconds);
         vec![
             clean(self.collection),
@@ -330,6 +343,7 @@ pub(super) fn json_one(entry: &StatusEntry, now: jiff::Timestamp) -> Value {
         "percent_done": shown.total.and_then(|total| words::percent(shown.done, total)),
         "rows_per_second": shown.rate,
         "seconds_left": shown.seconds_left,
+        "service": entry.job.as_ref().map(service::json).unwrap_or_default(),
         "retries": shown.retries,
         "rows_quarantined": shown.quarantined,
         "attempts": entry.job.as_ref().ok().map(|job| job.attempts),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::fixtures::{NARROW, NASTY, WIDE, assert_sound};
 use super::*;
 use crate::collection::{Fingerprint, KeyRange};
-use crate::state::{FORMAT, NEWEST_FORMAT, Owner, Record, Split};
+use crate::state::{FORMAT, JobEnd, MANAGED_FORMAT, Managed, ManagedStep, NEWEST_FORMAT, Owner, Record, Split};
 
 pub(in crate::render) fn at(second: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_second(1_780_000_000 + second).expect("a time")
@@ -168,6 +168,48 @@ fn a_clock_that_was_set_makes_no_nonsense() {
             assert!(json(&all, now)["jobs"].is_array());
         }
     }
+}
+
+/// A job of the migration service is told in its own words, and where it goes on by itself, how it is followed or stopped.
+#[test]
+fn a_job_of_the_migration_service_keeps_its_words() {
+    let managed = |records: &[ManagedStep], running: bool| {
+        let mut job = job("r4", "docs", 0, &[]);
+        (job.header.format, job.managed) = (MANAGED_FORMAT, Some(Managed::default()));
+        for record in [attempt(0)].into_iter().chain(records.iter().cloned().map(Record::Managed)) {
+            job.apply(&record).expect("a record that fits");
+        }
+        [entry("a", Ok(job), running)]
+    };
+    let said = |word: &str, percent, end, reason: Option<&str>| ManagedStep::Said {
+        word: word.into(),
+        percent,
+        reason: reason.map(str::to_owned),
+        end,
+        at: at(10),
+    };
+    let asking = ManagedStep::Asking { request: "q".into(), collections: vec!["default.docs".into()], at: at(1) };
+    let asked = ManagedStep::Asked { job: "job-77".into(), at: at(2) };
+    let going = [asking.clone(), asked.clone(), said("REBALANCING", Some(40), None, None)];
+    let shown = text(&managed(&going, true), at(100), WIDE);
+    assert!(shown.contains("job job-77 of the migration service: REBALANCING, 40 %\n"), "{shown}");
+    assert!(shown.contains("40 %  ") || shown.matches("40 %").count() == 2, "{shown}");
+    let shown = text(&managed(&going, true), at(1_000), WIDE);
+    assert!(shown.contains("REBALANCING, 40 %, since 2026"), "{shown}");
+    let left = managed(&going, false);
+    assert!(left[0].is_left_going() && text(&left, at(100), WIDE).contains("(Jobs)"));
+    assert!(markdown(&left, at(100)).contains("goes on without vecferry"));
+    let json = &json(&left, at(100))["jobs"][0]["service"];
+    assert_eq!(
+        (&json["job"], &json["state"], &json["percent"]),
+        (&value!("job-77"), &value!("REBALANCING"), &value!(40))
+    );
+    let open = text(&managed(&[asking.clone()], false), at(100), WIDE);
+    assert!(open.contains("whose id is not known; goes on without vecferry"), "{open}");
+    let over = [asking, asked, said("FAILED", Some(60), Some(JobEnd::Failed), Some("quota exceeded"))];
+    let over = managed(&over, false);
+    assert!(!over[0].is_left_going());
+    assert!(text(&over, at(100), WIDE).contains("job job-77 of the migration service: FAILED (quota exceeded)"));
 }
 
 #[test]
