@@ -12,6 +12,7 @@ use super::journal::{self, Journal};
 use super::tail;
 use super::*;
 use crate::collection::{Fingerprint, KeyRange};
+use crate::plan::resolved::Engine;
 
 const AT: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
@@ -137,6 +138,36 @@ fn what_was_written_is_read() {
     assert_eq!(written.read().unwrap().unwrap(), written.job);
     assert_eq!(written.job.progress[0], Progress::Dirty);
     assert_eq!((written.job.splits_done(), written.job.rows_done()), (1, 3));
+}
+
+/// Of a job that the migration service does, an older version would call the first record of its own kind damage. So such a
+/// journal has a format that it does not read; all others are written as before.
+#[test]
+fn only_journals_of_the_migration_service_have_their_format() {
+    let written = written();
+    let first = String::from_utf8(written.lines()[0].to_vec()).unwrap();
+    assert!(first.contains(r#""format":2,"#) && !first.contains("engine"), "{first}");
+    assert_eq!(written.job.managed, None);
+    let header = Header { format: MANAGED_FORMAT, engine: Engine::ZillizCloud, ..header() };
+    let steps = [
+        ManagedStep::Asking { request: "q".into(), collections: vec!["default.docs".into()], at: AT },
+        ManagedStep::Asked { job: "job-1".into(), at: AT },
+        ManagedStep::Said { word: "FAILED".into(), percent: Some(7), reason: Some("no".into()), end: None, at: AT },
+    ];
+    let records: Vec<Record> = steps.iter().cloned().map(Record::Managed).collect();
+    let managed = written_as(header, &records);
+    let first = String::from_utf8(managed.lines()[0].to_vec()).unwrap();
+    assert!(first.contains(r#""format":3,"#) && first.contains(r#""engine":"zilliz_cloud""#), "{first}");
+    let job = managed.read().unwrap().unwrap();
+    assert_eq!(job, managed.job);
+    assert_eq!(job.managed.unwrap().stage(), ManagedStage::Going("job-1".into()));
+    // A later job of the same journal begins without what an earlier one made.
+    let mut job = managed.job;
+    job.apply(&Record::Created { id: 5 }).unwrap();
+    job.apply(&records[0]).unwrap();
+    assert_eq!((job.target_id, job.managed.as_ref().unwrap().may_be_going()), (None, true));
+    // In a journal of the other engine, such a record is none that can follow.
+    written.job.clone().apply(&records[0]).unwrap_err();
 }
 
 #[test]
