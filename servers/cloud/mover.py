@@ -241,8 +241,9 @@ def copy(source: Source, target: Side) -> None:
         options = {"partition_name": partition} if partition else {}
         for page in pages(source.client, name, source.schema, partition):
             client.insert(name, [writable(row, source.schema) for row in page], **options)
-    # What the service moved is there for good, and counted by those who read statistics only.
-    client.flush(name)
+    # So that statistics know the rows; nobody waits for it.
+    flush = milvus_pb2.FlushRequest(db_name=source.move.to_database, collection_names=[name])
+    client._get_connection()._stub.Flush(flush)
     for field in source.schema.fields:
         if is_vector(field):
             make_index(client, name, field, metrics.get(field.name) if field.name != source.added else None)

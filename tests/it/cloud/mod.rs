@@ -3,6 +3,8 @@
 //! `servers/cloud/simulator.py` is that simulator: written from the public reference, strict about requests, and no Zilliz Cloud.
 
 mod http;
+mod made;
+mod managed;
 pub mod plans;
 mod saved;
 mod simulated;
