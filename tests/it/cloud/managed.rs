@@ -201,7 +201,7 @@ fn canceling_stops_following_and_says_where_the_job_is_canceled() {
     scene.until_asked(&mut run, "job", 1);
     let name = scene.work.journal()[0]["run"].as_str().unwrap().to_owned();
     scene.work.run_cloud(&scene.cloud, &["cancel", &name, "plan.yaml"]).ended(0).says(&["console"]);
-    run.wait().ended(130);
+    run.wait().ended(130).says(&["console"]);
     scene.work.run_cloud(&scene.cloud, &["status", "plan.yaml"]).ended(0).says(&["CANCELED"]);
     scene.cloud.fault(json!({"hold_jobs": false}));
     scene.work.apply_cloud(&scene.cloud).ended(0);

@@ -40,7 +40,7 @@ pub fn migration(databases: (&str, &str), collections: &str, more: &str) -> Stri
     let (from, to) = databases;
     let extra = if more.is_empty() { String::new() } else { format!("    {more}\n") };
     format!(
-        "  - from: old\n    to: new\n{extra}    database: {{from: {from}, to: {to}}}\n    collections: {collections}\n"
+        "  - name: {to}\n    from: old\n    to: new\n{extra}    database: {{from: {from}, to: {to}}}\n    collections: {collections}\n"
     )
 }
 
