@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Advice;
+
 /// What can be done about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -52,7 +54,7 @@ pub struct ClusterError {
     /// Whether the service is known to have looked at the request and done nothing of it, whatever the kind says.
     pub nothing_done: bool,
     /// What to do next, where that is known better than by the kind.
-    pub advice: Option<&'static str>,
+    pub advice: Option<Advice>,
 }
 
 impl ClusterError {
@@ -105,7 +107,7 @@ impl ClusterError {
     /// What to do next, in one sentence.
     pub fn help(&self) -> &'static str {
         if let Some(advice) = self.advice {
-            return advice;
+            return advice.words();
         }
         match self.kind {
             ErrorKind::Unreachable => {

@@ -9,6 +9,7 @@
 //! landed, and only `run` knows how to find out or how to make it not matter. Calls that define things (create, index,
 //! load, flush, properties) are written so that calling them again is harmless.
 
+mod advice;
 mod error;
 mod fitting;
 pub mod milvus;
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 use crate::collection::{Capabilities, CollectionSchema, Field, Index, Key, KeyRange, LiveCollection, RowBatch};
 use crate::plan::resolved::Endpoint;
 
+pub use advice::Advice;
 pub use error::{ClusterError, ErrorKind};
 pub use fitting::Fitting;
 pub use patience::Patience;

@@ -2,14 +2,10 @@
 //! so the servers are asked, by calls that change nothing.
 
 use super::{Depth, FlowError};
-use crate::cluster::{ClusterError, ErrorKind, ReadSide};
+use crate::cluster::{Advice, ClusterError, ErrorKind, ReadSide};
 use crate::diff::Place;
 use crate::plan::resolved::{Auth, Endpoint, Engine, Migration};
 use crate::run::Sides;
-
-const GRANT: &str = "grant these privileges to a role of this user, for the plan's collections or for all of them (`*`), or log in as \
-     another user; on Zilliz Cloud, an API key has them by its role in the project: Data Operator or Project Admin to write, \
-     Data Viewer to read";
 
 /// Refuses a migration whose logins lack rights, and names all that each of them lacks.
 pub(super) async fn check<'a>(
@@ -45,6 +41,6 @@ async fn one(
     let action = format!("{} database `{database}` as the plan needs it", if writes { "write to" } else { "read" });
     let message = format!("the login of `{}` lacks the privileges {}", endpoint.name, lacking.join(", "));
     let error = ClusterError::new(ErrorKind::Forbidden, &endpoint.uri, &action, message);
-    let error = ClusterError { advice: Some(GRANT), ..error };
+    let error = ClusterError { advice: Some(Advice::Privileges), ..error };
     Err(FlowError::Connect(Box::new(error), endpoint.span.clone()))
 }

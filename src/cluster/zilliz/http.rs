@@ -16,7 +16,7 @@ use super::answers::{Envelope, Many};
 use super::codes;
 use super::gate::Gate;
 use super::requests::{self, Call, Method};
-use crate::cluster::{ClusterError, ErrorKind, Patience, Result};
+use crate::cluster::{Advice, ClusterError, ErrorKind, Patience, Result};
 
 /// Largest answer that is read. A page of a hundred clusters has some fifty kilobytes.
 const MAX_ANSWER: usize = 4 << 20;
@@ -200,7 +200,7 @@ impl Http {
 
     fn unreadable(&self, request: &Request<'_>, answer: &Answer, message: &str) -> ClusterError {
         let error = self.error(ErrorKind::Nonsense, request.action, with_id(message, answer.request_id.as_deref()));
-        ClusterError { advice: (!request.repeatable).then_some(codes::LOOK), ..error }
+        ClusterError { advice: (!request.repeatable).then_some(Advice::Look), ..error }
     }
 
     async fn once(&self, request: &Request<'_>) -> Result<Answer> {
@@ -337,14 +337,12 @@ impl Http {
             false => message.to_owned(),
         };
         let advice = match kind {
-            _ if gone => Some(codes::MIGRATIONS_GONE),
+            _ if gone => Some(Advice::MigrationsGone),
             _ if known.is_some_and(|known| known.advice.is_some()) => known.and_then(|known| known.advice),
-            ErrorKind::Denied => Some(codes::KEY),
-            ErrorKind::Forbidden => Some(codes::RIGHTS),
-            ErrorKind::RateLimited => {
-                Some("run the same command again later: too much is asked of the service with this key")
-            }
-            ErrorKind::Nonsense => Some("check that `api` is the address of a control plane of Zilliz Cloud"),
+            ErrorKind::Denied => Some(Advice::Key),
+            ErrorKind::Forbidden => Some(Advice::ProjectRights),
+            ErrorKind::RateLimited => Some(Advice::Later),
+            ErrorKind::Nonsense => Some(Advice::Api),
             _ => None,
         };
         let mut error = self.error(kind, request.action, with_id(&message, id));
@@ -366,8 +364,8 @@ impl Http {
             let lower = text.to_lowercase();
             let tls = lower.contains("certificate") || lower.contains("handshake");
             let (kind, advice) = match tls {
-                true => (ErrorKind::Config, "check that `api` is right and that this machine trusts its certificate"),
-                false => (ErrorKind::Unreachable, "check `api`, and that it can be reached from this machine"),
+                true => (ErrorKind::Config, Advice::ApiCertificate),
+                false => (ErrorKind::Unreachable, Advice::ApiUnreachable),
             };
             return ClusterError { nothing_done: true, advice: Some(advice), ..self.error(kind, action, text) };
         }

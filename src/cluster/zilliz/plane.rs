@@ -15,7 +15,7 @@ use super::requests::{self, Create, Import, Imports, Migrate, PAGE};
 use super::{
     CloudImport, CloudJob, CloudMigration, Cluster, ControlPlane, CreatedCluster, Project, Region, Standing, codes,
 };
-use crate::cluster::{ClusterError, ErrorKind, Result, secret};
+use crate::cluster::{Advice, ClusterError, ErrorKind, Result, secret};
 use crate::plan::resolved::{CloudCluster, NewCluster};
 
 /// Pages that are asked for at most: a service that always finds one more is not followed for ever.
@@ -27,7 +27,7 @@ pub async fn connect(cluster: &CloudCluster, name: &str) -> Result<Arc<dyn Contr
     let action = format!("connect to the control plane of `{name}`");
     let key = secret::resolve(&cluster.api_key).await.map_err(|message| {
         let error = ClusterError::new(ErrorKind::Config, &cluster.api, &action, message);
-        ClusterError { advice: Some("check `api_key`, and that this user can read it"), ..error }
+        ClusterError { advice: Some(Advice::KeyReference), ..error }
     })?;
     let http = Http::new(&cluster.api, key, Deadlines::default(), &action)?;
     Ok(Arc::new(Plane::new(http)))
