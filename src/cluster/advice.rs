@@ -63,14 +63,14 @@ impl Advice {
             Self::KeyReference => "check `api_key`, and that this user can read it",
             Self::Cluster => {
                 "check `cluster_id` and that the API key may see this cluster: a customized key can be restricted to some \
-     clusters, and a personal key sees what its owner's roles allow"
+                 clusters, and a personal key sees what its owner's roles allow"
             }
             Self::ProjectRights => {
                 "give the API key access to the project: making clusters and migrating takes the role Project Admin"
             }
             Self::MigrationsGone => {
                 "the service's reference marks these endpoints as deprecated, and this one seems to be switched off: set \
-     `engine: direct`, by which vecferry copies the rows itself, or migrate in the web console"
+                 `engine: direct`, by which vecferry copies the rows itself, or migrate in the web console"
             }
             Self::Look => "look in the web console whether it was done, before the same command is run again",
             Self::Console => "settle it in the web console of Zilliz Cloud, then run the same command again",
@@ -98,7 +98,7 @@ impl Advice {
             Self::ApiUnreachable => "check `api`, and that it can be reached from this machine",
             Self::Privileges => {
                 "grant these privileges to a role of this user, for the plan's collections or for all of them (`*`), or log in as \
-     another user; on Zilliz Cloud, an API key has them by its role in the project: Data Operator or Project Admin to write, \
+                 another user; on Zilliz Cloud, an API key has them by its role in the project: Data Operator or Project Admin to write, \
      Data Viewer to read"
             }
         }

@@ -426,3 +426,24 @@ async fn import_jobs_are_listed_over_all_pages_and_described() {
         (JobState::Successful, "Completed", Some(100), Some(7))
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_answer_is_more_than_an_error(
+        pieces in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "{", "}", "[", "]", ":", ",", "\"code\"", "\"data\"", "\"clusters\"", "\"clusterId\"", "\"cuSize\"", "\"count\"",
+                "null", "0", "200", "-1e999", "1e308", "\"\"", "\"99%\"", "\"\\ud800\"", "true", "\u{feff}", " ", "\"in01-a\"",
+            ]),
+            0..24,
+        )
+    ) {
+        let text = pieces.concat();
+        if let Some((_, inside)) = answers::Envelope::open(text.as_bytes()) {
+            let pages = serde_json::from_str::<answers::Many<answers::PageAnswer>>(inside);
+            pages.map(|pages| answers::PageAnswer::known(pages.0)).ok();
+            let jobs = serde_json::from_str::<answers::Many<answers::JobAnswer>>(inside);
+            jobs.map(|jobs| jobs.0.into_iter().filter_map(answers::JobAnswer::known).count()).ok();
+        }
+    }
+}
