@@ -65,8 +65,7 @@ pub(super) async fn say(
     end: Option<JobEnd>,
 ) {
     if let Some(job) = member.job.service_job() {
-        let waits = false;
-        member.job.tell(&Event::Service { job, word: word.to_owned(), percent, waits });
+        member.job.tell(&Event::Service { job, word: word.to_owned(), percent, waits: false });
     }
     let (word, reason) = (word.to_owned(), reason.map(str::to_owned));
     member.record(ManagedStep::Said { word, percent, reason, end, at: jiff::Timestamp::now() }).await;
@@ -90,6 +89,9 @@ pub(super) async fn follow(
 ) -> Option<Start> {
     let (mut last, mut wait, mut missing) = (None, beat(), 0);
     let mut pending_since = Instant::now();
+    if stop.is_cancelled() {
+        leave_all(members, Some(job));
+    }
     for member in going(members) {
         if let Err(error) = member.job.phase("migrating").await {
             member.fail(error);
@@ -189,6 +191,9 @@ pub(super) async fn settle(
     members: &mut [Member<'_>],
     stop: &CancellationToken,
 ) -> Option<BTreeSet<usize>> {
+    if stop.is_cancelled() {
+        leave_all(members, None);
+    }
     for member in going(members) {
         if let Err(error) = member.job.phase("looking for the job").await {
             member.fail(error);

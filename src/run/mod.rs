@@ -15,6 +15,8 @@
 //! - **The target was dropped or made anew by somebody else**: id and mark are looked at before anything is written, again
 //!   and again while copying, and before success is declared.
 //! - **Two runs at once**: the lock of the operating system lets one in.
+//! - **The migration service moves the rows**: what was asked of it is recorded before and after, and `managed` says what each kill
+//!   leaves and how the next run goes on.
 //! - **A full disk**: a record that cannot be written stops the job before the rows that it announces are sent.
 
 mod census;

@@ -158,8 +158,9 @@ fn row(diff: &Diff, report: &Report, course: &Course) -> Markup {
 }
 
 /// Phases that take time, each with a colour; the others share one.
-const PHASES: [(&str, &str); 5] = [
+const PHASES: [(&str, &str); 6] = [
     ("copying", "copying"),
+    ("migrating", "moved by the migration service"),
     ("indexing", "indexing"),
     ("loading", "loading"),
     ("verifying", "verifying"),

@@ -71,6 +71,37 @@ fn machines_get_an_object_a_line() {
     insta::assert_snapshot!(lines.join("\n"));
 }
 
+/// Its words are told as they come, and on lines only that it waits for very long.
+#[test]
+fn a_job_of_the_migration_service_is_told_in_its_words() {
+    let told = |mode| {
+        let kept = Kept::default();
+        let every = Duration::from_secs(60);
+        let progress = Progress::with_output(mode, Expected::default(), every, Box::new(kept.clone()));
+        let start = Instant::now();
+        let says = |second: u64, word: &str, percent, waits| {
+            let event = Event::Service { job: "job-\u{1b}1".into(), word: word.into(), percent, waits };
+            progress.event_at(A, &event, start + Duration::from_secs(second));
+        };
+        says(1, "PENDING", None, false);
+        says(2, "PENDING", None, true);
+        says(3, "REBALANCING", Some(40), false);
+        says(70, "REBALANCING", Some(41), false);
+        kept.text()
+    };
+    let lines = told(Mode::Lines);
+    assert_eq!(lines.matches("PENDING for long").count(), 1, "{lines}");
+    assert!(lines.contains("REBALANCING 41 %") && !lines.contains('\u{1b}'), "{lines}");
+    let events: Vec<serde_json::Value> =
+        told(Mode::Json).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let jobs: Vec<_> = events.iter().filter(|event| event["type"] == "service_job").collect();
+    assert_eq!(jobs.len(), 4);
+    assert_eq!(
+        (&jobs[2]["state"], &jobs[2]["percent"], &jobs[1]["waits"]),
+        (&"REBALANCING".into(), &40.into(), &true.into())
+    );
+}
+
 #[test]
 fn nothing_is_told_where_nobody_listens() {
     assert_eq!(play(Mode::Hidden, 1), "");
