@@ -60,7 +60,8 @@ fn what_the_service_can_do_is_created_with_a_warning() {
 
 #[test]
 fn each_thing_that_the_service_cannot_do_is_blocked_with_the_way_out() {
-    let cannot: [(&str, fn(&mut Settings)); 15] = [
+    type Change = fn(&mut Settings);
+    let cannot: [(&str, Change); 15] = [
         ("shards", |settings| settings.shards = Shards::Count(2)),
         ("dynamic_field", |settings| settings.dynamic_field = Some(true)),
         ("primary_key", |settings| settings.primary_key.auto_id = Some(true)),

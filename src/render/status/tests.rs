@@ -204,7 +204,7 @@ fn a_job_of_the_migration_service_keeps_its_words() {
         (&json["job"], &json["state"], &json["percent"]),
         (&value!("job-77"), &value!("REBALANCING"), &value!(40))
     );
-    let open = text(&managed(&[asking.clone()], false), at(100), WIDE);
+    let open = text(&managed(std::slice::from_ref(&asking), false), at(100), WIDE);
     assert!(open.contains("whose id is not known; goes on without vecferry"), "{open}");
     let over = [asking, asked, said("FAILED", Some(60), Some(JobEnd::Failed), Some("quota exceeded"))];
     let over = managed(&over, false);
