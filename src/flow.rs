@@ -10,6 +10,7 @@ mod saved;
 mod select;
 pub mod stored;
 mod unmade;
+mod wanted;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
