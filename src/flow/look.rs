@@ -5,7 +5,6 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use sha2::Digest;
 
 use super::cloud::{Clouds, Waiting};
 use super::preflight;
