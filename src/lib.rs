@@ -1,4 +1,3 @@
-#![allow(dead_code, reason = "the parts of one change are written side by side")]
 //! vecferry moves Milvus and Zilliz Cloud collections between clusters from YAML plan files.
 
 pub mod cli;

@@ -70,8 +70,6 @@ pub struct SeenCluster {
     pub prior: Option<PriorCluster>,
     /// Whether something stands already where its password is to be written.
     pub password_file_exists: bool,
-    /// What is known beforehand about its limits, each with what to do.
-    pub limits: Vec<Note>,
 }
 
 /// One cluster of the change set.
@@ -116,9 +114,14 @@ pub struct ClusterChange {
 
 /// Decides about one cluster.
 pub fn decide_cluster(seen: SeenCluster) -> ClusterEntry {
-    let warnings = seen.limits.clone();
-    let mut entry =
-        ClusterEntry { seen, live: None, action: Action::Unchanged, blocked: Vec::new(), warnings, notes: Vec::new() };
+    let mut entry = ClusterEntry {
+        seen,
+        live: None,
+        action: Action::Unchanged,
+        blocked: Vec::new(),
+        warnings: Vec::new(),
+        notes: Vec::new(),
+    };
     match entry.seen.wanted.clone() {
         Some(wanted) => choose(&mut entry, &wanted),
         None => entry.live = entry.seen.found.first().cloned(),
@@ -297,7 +300,6 @@ mod tests {
             found,
             prior,
             password_file_exists: false,
-            limits: Vec::new(),
         }
     }
 

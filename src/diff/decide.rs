@@ -45,9 +45,6 @@ pub fn decide(seen: Seen) -> Entry {
         entry.action = Action::Blocked;
         entry.work = Work::None;
     }
-    if entry.is_managed() {
-        managed::deprecated(&mut entry);
-    }
     amounts(&mut entry);
     losing_aliases(&mut entry);
     super::limits::warn(&mut entry);

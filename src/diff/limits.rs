@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::change::ASSUMED_BYTES_PER_SECOND;
-use super::{Action, ChangeSet, Entry, Note, Work};
+use super::{Action, ChangeSet, Entry, Note, Work, managed};
 use crate::diagnostic::Code;
 use crate::plan::resolved::{Engine, Tier};
 use crate::plan::tiers::{self, Class, Finding, Load, Verdict};
@@ -70,6 +70,11 @@ impl ChangeSet {
             let entries = self.entries.iter().filter(|entry| entry.seen.to.uri == *uri);
             let found = tiers::for_cluster(*class, &load(entries.filter(|entry| moves(entry))));
             cluster.warnings.extend(found.into_iter().map(|finding| note(Code::BeyondCluster, finding)));
+            let mut moved = self.entries.iter().filter(|entry| entry.seen.to.uri == *uri && moves(entry));
+            if moved.any(|entry| entry.seen.engine == Engine::ZillizCloud) {
+                // Once for all collections, which have it in common.
+                cluster.warnings.push(managed::deprecated());
+            }
         }
     }
 }

@@ -115,16 +115,12 @@ pub(super) fn as_source(entry: &mut Entry) {
 }
 
 /// The service's interface may be gone tomorrow.
-pub(super) fn deprecated(entry: &mut Entry) {
-    if entry.work != Work::None && entry.work != Work::Touch {
-        entry.warnings.push(
-            Note::new(
-                Code::ManagedDeprecated,
-                "the requests that start such a migration are marked deprecated in the documentation of Zilliz Cloud, which names no others",
-            )
-            .help("where the service no longer takes them, use `engine: direct`"),
-        );
-    }
+pub(super) fn deprecated() -> Note {
+    Note::new(
+        Code::ManagedDeprecated,
+        "the requests that start a migration into it are marked deprecated in the documentation of Zilliz Cloud, which names no others",
+    )
+    .help("where the service no longer takes them, use `engine: direct`")
 }
 
 pub(super) fn choose(entry: &mut Entry) -> (Action, Work) {

@@ -350,7 +350,6 @@ fn a_cluster_that_gets_more_than_it_holds_is_warned_about() {
             found: Vec::new(),
             prior: None,
             password_file_exists: false,
-            limits: Vec::new(),
         })
     };
     let entries = (0..6).map(|_| decide(in_the_cloud(Engine::Direct, (Tier::SelfHosted, Tier::Free)))).collect();
@@ -369,4 +368,11 @@ fn a_cluster_that_gets_more_than_it_holds_is_warned_about() {
     assert_eq!(full.warnings.iter().map(|note| note.code).collect::<Vec<_>>(), [Code::BeyondCluster]);
     assert!(full.warnings[0].message.starts_with("6 collections in a cluster"), "{}", full.warnings[0].message);
     assert_eq!(empty.warnings, []);
+    // That the service's requests may go away is said once, whatever number of collections it is to move.
+    for entry in &mut changes.entries {
+        entry.seen.engine = Engine::ZillizCloud;
+    }
+    changes.hold_against_limits(&[("zilliz_cloud:in03-b".to_owned(), address("http://b:1"))].into());
+    let codes: Vec<Code> = changes.clusters[1].warnings.iter().map(|note| note.code).collect();
+    assert_eq!(codes, [Code::BeyondCluster, Code::ManagedDeprecated]);
 }

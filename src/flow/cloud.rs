@@ -231,7 +231,6 @@ fn seen(
         found,
         prior,
         password_file_exists,
-        limits: Vec::new(),
     }
 }
 

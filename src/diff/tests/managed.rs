@@ -47,9 +47,8 @@ fn said(word: &str, end: Option<JobEnd>) -> ManagedStep {
 }
 
 #[test]
-fn what_the_service_can_do_is_created_with_a_warning() {
+fn what_the_service_can_do_is_created() {
     let entry = decided(managed(OnExisting::Fail), Action::Create, Work::Fill);
-    assert!(entry.warnings.iter().any(|note| note.code == Code::ManagedDeprecated), "{:?}", entry.warnings);
     let line = |topic: &str| entry.lines.iter().find(|line| line.topic == topic).unwrap();
     assert!(line("engine").after.as_ref().unwrap().contains("migration service of Zilliz Cloud"));
     assert!(line("index").after.as_ref().unwrap().contains("AUTOINDEX"));

@@ -176,7 +176,8 @@ impl Value {
 pub struct Limit {
     /// What is limited.
     pub what: What,
-    /// What it counts.
+    /// What it counts, for the page about it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the page is made by a test"))]
     pub unit: Unit,
     /// On Free.
     pub free: Value,
