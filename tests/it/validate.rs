@@ -102,7 +102,7 @@ fn every_wrong_plan_is_explained() {
 fn every_example_is_valid() {
     let output = vecferry(&repository(), &["validate", "examples/plans"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(stderr(&output), "10 plans are valid\n");
+    assert_eq!(stderr(&output), "12 plans are valid\n");
     assert_eq!(stdout(&output), "");
     for example in fs::read_dir(repository().join("examples/plans")).expect("examples") {
         let text = fs::read_to_string(example.expect("an entry").path()).expect("an example");
