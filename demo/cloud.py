@@ -10,10 +10,8 @@ import argparse
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
 import urllib.request
 from collections.abc import Iterator
@@ -23,7 +21,7 @@ from typing import Any
 import numpy as np
 from pymilvus import DataType, MilvusClient
 
-from demo import ROOT, server, target_binary, vecferry
+from demo import ROOT, stage, target_binary, vecferry
 
 PROJECT, REGION = "proj-00000000000000000001", "aws-us-west-2"
 SOURCE = "in01-00000000000000a"
@@ -157,15 +155,8 @@ def main() -> None:
     parser.add_argument("--vecferry", type=Path, help="another binary than this checkout's release build")
     args = parser.parse_args()
     binary = (args.vecferry or target_binary()).resolve()
-    # So that a plain kill takes the servers and the folder along, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print("This is a simulator of Zilliz Cloud with two Milvus servers behind it. All go away when this ends.", flush=True)
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vecferry-cloud-demo-")))
-        old, new = stack.enter_context(server()), stack.enter_context(server())
-        api = stack.enter_context(simulator(configuration(old, new)))
-        # Runs first of all when this ends: who presses Ctrl-C twice must not stop the cleaning.
-        stack.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    with stage("vecferry-cloud-demo-") as (folder, old, new), simulator(configuration(old, new)) as api:
         fill(old)
         print(f"\n{demonstrate(binary, folder, api)}")
 

@@ -189,20 +189,27 @@ def leave(summary: str) -> None:
     fresh.replace(home / "summary.txt")
 
 
+@contextlib.contextmanager
+def stage(prefix: str) -> Iterator[tuple[Path, str, str]]:
+    """A folder and two servers, which go away with the block, however it ends."""
+    # So that a plain kill takes the servers and the folder along, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix)))
+        old, new = stack.enter_context(server()), stack.enter_context(server())
+        # Runs first of all when this ends: who presses Ctrl-C twice must not stop the cleaning.
+        stack.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        yield folder, old, new
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vecferry", type=Path, help="another binary than this checkout's release build")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw what `plan` writes, as the README shows it")
     args = parser.parse_args()
     binary = (args.vecferry or target_binary()).resolve()
-    # So that a plain kill takes the servers and the folder along, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print("Starting two Milvus servers. They and everything they hold go away when this ends.", flush=True)
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vecferry-demo-")))
-        old, new = stack.enter_context(server()), stack.enter_context(server())
-        # Runs first of all when this ends: who presses Ctrl-C twice must not stop the cleaning.
-        stack.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    with stage("vecferry-demo-") as (folder, old, new):
         summary = demonstrate(binary, folder, old, new, args.picture)
         leave(summary)
         print(f"\n{summary}\nvecferry is {shown(binary)}; the README has a first plan for your own servers.")

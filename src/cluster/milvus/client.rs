@@ -13,6 +13,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as TonicEndpoint, Identity};
 
 use super::status;
+use crate::cluster::error::chain;
 use crate::cluster::{ClusterError, ErrorKind, Patience, Pressure, Result, Watch, secret};
 use crate::plan::resolved::{Auth, Endpoint, Tls};
 
@@ -242,19 +243,4 @@ fn tls(settings: &Tls) -> std::result::Result<ClientTlsConfig, String> {
         tls = tls.domain_name(name);
     }
     Ok(tls)
-}
-
-/// An error with its causes, each once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -16,6 +16,7 @@ use super::answers::{Envelope, Many};
 use super::codes;
 use super::gate::Gate;
 use super::requests::{self, Call, Method};
+use crate::cluster::error::chain;
 use crate::cluster::{Advice, ClusterError, ErrorKind, Patience, Result};
 
 /// Largest answer that is read. A page of a hundred clusters has some fifty kilobytes.
@@ -424,19 +425,4 @@ fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     // Whoever says "tomorrow" is asked again earlier.
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
-}
-
-/// An error with its causes, each once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
