@@ -3,9 +3,11 @@
 //! `plan` looks and decides; `apply` goes on to run; `verify` looks and proves. Each begins with [`look`].
 
 mod cloud;
+pub mod follow;
 pub mod inspect;
 mod look;
 mod preflight;
+pub mod restore;
 mod saved;
 mod select;
 pub mod stored;

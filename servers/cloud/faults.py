@@ -10,7 +10,7 @@
     pending_seconds     how long a job stays PENDING
     job_word            status word of every job, whatever it does
     cluster_word        {"in01-…": "WORD"}: status word of a cluster
-    gone                404 or 410: what the migration endpoints answer
+    gone                404 or 410: what the migration endpoints answer that are deprecated
     no_job_id           true: the answer that starts a migration says no job id
     cancel              a job's id, or "all": canceled as in the console; it is CANCELING first, then CANCELED
     suspend             a cluster's id: suspended as in the console

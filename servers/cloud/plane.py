@@ -63,6 +63,7 @@ class Plane:
         self.spare: list[str] = list(config.get("spare", []))
         self.speeds = Speeds(**config.get("speeds", {}))
         self.jobs: dict[str, jobs.Job] = {}
+        self.backups: dict[str, dict[str, Any]] = config.get("backups", {})
         self.imports: dict[str, dict[str, Any]] = {}
         self.regions = [(cloud, region) for cloud, region in config.get("regions", REGIONS)]
 
@@ -272,8 +273,18 @@ class Plane:
 
     def _from_remote(self, key: Key, body: dict[str, Any]) -> dict[str, Any]:
         target = self._cluster(key, body.get("destination", {}).get("clusterId", ""))
-        reason = "this is a simulator, which has no bucket to read a backup from"
-        return self._start("MIGRATION", (target.clusterId,), jobs.refusal(reason))
+        if self._word(target) not in ("RUNNING", "MIGRATING"):
+            raise Refused(documented.BAD_STATUS, f"The cluster {target.clusterId} is {self._word(target)}.")
+        source = body.get("source", {})
+        folder = [source.get("bucketName"), source.get("path")] if source.get("bucketName") else [source.get("stageName"), source.get("dataPath")]
+        place = source.get("objectUrl") or "/".join((part or "").strip("/") for part in folder)
+        found = self.backups.get(place)
+        if found is None:
+            work = jobs.refusal(f"there is no backup at {place} that this simulator knows of")
+        else:
+            moves = [Move(found["database"], collection, found["database"]) for collection in found["collections"]]
+            work = jobs.migration(Side(found["milvus"]), Side(target.milvus), moves, self.speeds.job_seconds)
+        return self._start("MIGRATION", (target.clusterId,), work)
 
     # Imports.
 

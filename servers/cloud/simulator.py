@@ -10,6 +10,8 @@ The configuration is a file, or one line on standard input:
     clusters    [{"clusterId", "clusterName", "projectId", "regionId", "plan", "cuType", "cuSize", "status", "milvus"}];
                 `milvus` is the address of the real server behind it
     spare       addresses of servers for clusters that are made
+    backups     {"BUCKET/PATH": {"milvus", "database", "collections": ["…"]}}; also by "VOLUME/PATH" or the whole URL. No file of
+                a backup is ever read: what lies in one are, for this simulator, those collections of a real Milvus
     speeds      {"create_seconds", "connect_seconds", "resume_seconds", "job_seconds"}; `plane.py` has what they are for
     sloppy      true: the documentation's contradictory shapes of answers in turn; `shapes.py` lists them
     faults      what goes wrong from the start on; `faults.py` lists it
@@ -26,7 +28,7 @@ Which file follows which part of the public reference:
     jobs.py         states of a job and its one reason; mover.py moves its rows
     web.py          bearer keys, 20 requests a second for each key and call, `requestid`, statuses of HTTP
 
-What it does not follow: backups, volumes, changing a cluster's size. A suspended cluster's Milvus can be reached all the same.
+What it does not follow: making and reading backups, volumes, changing a cluster's size. A suspended cluster's Milvus can be reached all the same.
 """
 
 import json

@@ -26,7 +26,7 @@ from shapes import Shapes
 # For each key and call.
 PER_SECOND = 20
 SECRET_FIELDS = {"accessKey", "secretKey", "token", "password"}
-MIGRATIONS = ("toExisting", "toNewDedicated", "startByRemote")
+DEPRECATED = ("toExisting", "toNewDedicated")
 
 
 class LostAnswer(Exception):
@@ -75,7 +75,7 @@ class Simulator:
     def refuse_on_request(self, endpoint: Endpoint) -> None:
         """Faults that come before anything is done."""
         faults = self.plane.faults
-        if endpoint.name in MIGRATIONS and (gone := faults.get("gone")):
+        if endpoint.name in DEPRECATED and (gone := faults.get("gone")):
             raise Refused(documented.BAD_PARAMETER, "This endpoint is deprecated and no longer available.", gone)
         if refused := faults.takes("refuse", endpoint.name):
             raise Refused(refused["status"], "Refused on request of the test.", refused["status"])

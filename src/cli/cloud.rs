@@ -1,4 +1,8 @@
-//! `vecferry cloud`: what a control plane of Zilliz Cloud says, for whoever writes a plan. It changes nothing.
+//! `vecferry cloud`: what a control plane of Zilliz Cloud says, for whoever writes a plan, and the one thing that it is asked to do
+//! without a plan: bringing a backup into a cluster.
+
+mod following;
+mod restore;
 
 use std::path::Path;
 
@@ -9,11 +13,12 @@ use super::{Context, Output, session};
 use crate::cluster::zilliz::{self, ControlPlane};
 use crate::cluster::{ClusterError, ErrorKind};
 use crate::plan::named::{self, Login, Named};
-use crate::plan::resolved::{Auth, CloudCluster, WhichCluster};
+use crate::plan::resolved::{Auth, CloudCluster, SecretRef, WhichCluster};
 use crate::render::cloud::Listing;
 use crate::render::harmless;
 
-/// Lists what an API key of Zilliz Cloud may see: the ids, regions and projects that plans name, and migration jobs.
+/// Lists what an API key of Zilliz Cloud may see: the ids, regions and projects that plans name, and jobs. Brings a backup into a
+/// cluster.
 #[derive(Debug, Args)]
 pub(super) struct CloudCommand {
     #[command(subcommand)]
@@ -53,9 +58,13 @@ enum Command {
         /// The job's id.
         #[arg(value_name = "ID")]
         id: String,
+        /// Follows it to its end: exit code 0 where that is a good one, 3 where the job failed or was canceled.
+        #[arg(long)]
+        follow: bool,
         #[command(flatten)]
         access: Access,
     },
+    Restore(Box<restore::RestoreArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -71,19 +80,19 @@ struct Access {
 impl Access {
     /// The control plane, as a plan would name it.
     fn cluster(&self, context: &Context) -> Result<CloudCluster, ExitCode> {
-        let login = Login::TokenEnv(self.api_key_env.clone());
-        let named = Named::Address { uri: self.api.clone(), login };
+        let api_key = self.reference(&self.api_key_env, context)?;
+        Ok(CloudCluster { api: self.api.clone(), api_key, which: WhichCluster::Id(String::new()), resume: false })
+    }
+
+    /// A secret in an environment variable, as a plan would refer to it.
+    fn reference(&self, env: &str, context: &Context) -> Result<SecretRef, ExitCode> {
+        let named = Named::Address { uri: self.api.clone(), login: Login::TokenEnv(env.to_owned()) };
         let found = named::cluster("zilliz_cloud", &named, Path::new(".")).map_err(|found| {
             session::say_invalid(&found, context);
             ExitCode::Usage
         })?;
         match found.endpoint.auth {
-            Auth::Token(api_key) => Ok(CloudCluster {
-                api: self.api.clone(),
-                api_key,
-                which: WhichCluster::Id(String::new()),
-                resume: false,
-            }),
+            Auth::Token(reference) => Ok(reference),
             // The login was given above.
             Auth::None | Auth::Password { .. } => Err(ExitCode::Bug),
         }
@@ -97,23 +106,20 @@ pub(super) fn run(arguments: &CloudCommand, context: &Context) -> ExitCode {
         | Command::Regions { access }
         | Command::Imports { access, .. }
         | Command::Job { access, .. } => access,
+        Command::Restore(arguments) => return restore::run(arguments, context),
     };
     let cluster = match access.cluster(context) {
         Ok(cluster) => cluster,
         Err(code) => return code,
     };
     session::block_on(context, async {
+        if let Command::Job { id, follow: true, .. } = &arguments.command {
+            return following::job(id, access, &cluster, context).await;
+        }
         match session::unless_interrupted(ask(&arguments.command, &cluster), context).await {
             Ok(Ok(Some(listing))) => show(&listing, context),
-            Ok(Ok(None)) => {
-                let help = "check the id, and that the API key belongs to the organisation of the job";
-                session::say("there is no job of that id, or the API key may not see it", help, context);
-                ExitCode::Failure
-            }
-            Ok(Err(error)) => {
-                session::say(&harmless(&error.to_string()), help(&error), context);
-                session::of_cluster(&error)
-            }
+            Ok(Ok(None)) => following::say_missing(context),
+            Ok(Err(error)) => say_error(&error, context),
             Err(code) => code,
         }
     })
@@ -131,6 +137,8 @@ async fn ask(command: &Command, cluster: &CloudCluster) -> Result<Option<Listing
             plane.import(cluster, job).await?.map(|job| Listing::imports(&[job]))
         }
         Command::Job { id, .. } => plane.job(id).await?.as_ref().map(Listing::job),
+        // It is no question.
+        Command::Restore(_) => None,
     })
 }
 
@@ -141,6 +149,11 @@ fn show(listing: &Listing, context: &Context) -> ExitCode {
         Output::Json => session::document(&listing.json()),
     };
     session::data(&text, context).err().unwrap_or(ExitCode::Success)
+}
+
+fn say_error(error: &ClusterError, context: &Context) -> ExitCode {
+    session::say(&harmless(&error.to_string()), help(error), context);
+    session::of_cluster(error)
 }
 
 /// What to do, in the words of this command line.

@@ -267,6 +267,15 @@ pub(super) fn progress(context: &Context, expected: Expected) -> Progress {
 /// Turns signals into a request to stop. The second one ends the process at once: that is as safe as a power cut, which the
 /// state is made for.
 pub(super) fn stop_on_signals(context: &Context) -> CancellationToken {
+    stop_saying(
+        "Interrupted: finishing what is in flight, then stopping. Once more ends at once.\n",
+        "Interrupted twice: ending at once. The same command goes on where this stopped.\n",
+        context,
+    )
+}
+
+/// The same, with what is said at the first signal and at the second one.
+pub(super) fn stop_saying(first: &'static str, second: &'static str, context: &Context) -> CancellationToken {
     let stop = CancellationToken::new();
     let asked = stop.clone();
     let printer = context.printer;
@@ -278,10 +287,10 @@ pub(super) fn stop_on_signals(context: &Context) -> CancellationToken {
             }
             times += 1;
             if times == 1 {
-                printer.important("Interrupted: finishing what is in flight, then stopping. Once more ends at once.\n");
+                printer.important(first);
                 asked.cancel();
             } else {
-                printer.important("Interrupted twice: ending at once. The same command goes on where this stopped.\n");
+                printer.important(second);
                 #[expect(clippy::exit, reason = "somebody who asks twice does not want to wait for anything")]
                 std::process::exit(i32::from(ExitCode::Interrupted as u8));
             }

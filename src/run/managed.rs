@@ -37,7 +37,7 @@ use crate::diff::{Action, Work};
 use crate::state::{JobEnd, ManagedStage};
 
 /// Pause between two questions, in beats, when nothing changes for long.
-pub(super) const LONGEST_PAUSE: u32 = 5;
+pub const LONGEST_PAUSE: u32 = 5;
 /// Beats for which collections of a job without a name have to stay the same.
 pub(super) const REST: u32 = 5;
 /// Beats after which a request that left no trace is sent again.
@@ -48,7 +48,7 @@ pub(super) const INDEXES: u32 = 60;
 pub(super) const LONG_PENDING: u32 = 300;
 
 /// The unit of all pauses.
-pub(super) fn beat() -> Duration {
+pub fn beat() -> Duration {
     #[cfg(debug_assertions)]
     if let Some(wanted) = std::env::var("VECFERRY_BEAT_MS").ok().and_then(|beat| beat.parse().ok()) {
         return Duration::from_millis(wanted);

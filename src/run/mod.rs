@@ -54,7 +54,7 @@ pub use error::JobError;
 pub use execute::{Execution, Pace, Report, Task, execute};
 pub use job::{Sides, Success};
 pub use loading::loaded;
-pub use managed::ManagedPair;
+pub use managed::{LONGEST_PAUSE, ManagedPair, beat};
 pub use moved::Moved;
 pub use survey::{lost_keys, survey};
 pub use unique::doubles;

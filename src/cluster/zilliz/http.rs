@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use super::answers::{Envelope, Many};
 use super::codes;
 use super::gate::Gate;
+use super::hidden;
 use super::requests::{self, Call, Method};
 use crate::cluster::error::chain;
 use crate::cluster::{Advice, ClusterError, ErrorKind, Patience, Result};
@@ -25,8 +26,6 @@ const MAX_ANSWER: usize = 4 << 20;
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// Characters of the service's own words that go into a message.
 const WORDS: usize = 600;
-/// Shortest part of a key that is not shown where the service repeats it.
-const PART_OF_KEY: usize = 6;
 
 /// How long the service is waited for.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +68,9 @@ pub(super) struct Request<'a> {
     pub id: Option<&'a str>,
     pub query: &'a [(&'a str, String)],
     /// Its body as JSON.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Zeroizing<Vec<u8>>>,
+    /// What of its body may be shown nowhere, in case that the service repeats it.
+    pub secrets: &'a [&'a SecretString],
     /// Whether it may be sent again where nobody knows what became of it.
     pub repeatable: bool,
     /// What it is for, in words.
@@ -79,14 +80,14 @@ pub(super) struct Request<'a> {
 impl<'a> Request<'a> {
     /// Something that changes nothing.
     pub(super) fn question(call: Call, action: &'a str) -> Self {
-        Self { call, id: None, query: &[], body: None, repeatable: true, action }
+        Self { call, id: None, query: &[], body: None, secrets: &[], repeatable: true, action }
     }
 
     /// Something that may not be done twice.
     pub(super) fn once(call: Call, body: &impl Serialize, action: &'a str) -> Self {
         // The bodies are structs of text and numbers, which can always be written.
-        let body = serde_json::to_vec(body).unwrap_or_default();
-        Self { call, id: None, query: &[], body: Some(body), repeatable: false, action }
+        let body = Zeroizing::new(serde_json::to_vec(body).unwrap_or_default());
+        Self { call, id: None, query: &[], body: Some(body), secrets: &[], repeatable: false, action }
     }
 
     /// A question that the service takes with a body.
@@ -215,7 +216,7 @@ impl Http {
         };
         if let Some(body) = &request.body {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            sending = sending.body(body.clone());
+            sending = sending.body(body.to_vec());
         }
         let response = sending.headers(headers).send().await.map_err(|error| self.lost(request.action, error))?;
         let (status, request_id) = (response.status().as_u16(), request_id(&response));
@@ -303,12 +304,12 @@ impl Http {
             (200..300, None) => ErrorKind::Refused,
             (_, None) => codes::kind_of_status(status),
         };
-        let mut message = self.words(&envelope.message.0);
+        let mut message = self.words(request, &envelope.message.0);
         if message.is_empty() {
             message = "it gives no reason".to_owned();
         }
         if number.is_none() && !word.is_empty() {
-            message = format!("{message} (code `{}`)", self.words(word));
+            message = format!("{message} (code `{}`)", self.words(request, word));
         }
         if !well {
             message = format!("{message} (HTTP {status})");
@@ -329,7 +330,7 @@ impl Http {
         let known = code.and_then(codes::lookup);
         // A cluster that is missing may be answered with the same status.
         let missing = known.is_some_and(|known| known.kind == ErrorKind::NotFound);
-        let gone = request.call.path.starts_with(requests::MIGRATIONS)
+        let gone = request.call == requests::MIGRATE
             && status < 500
             && !missing
             && (matches!(status, 404 | 405 | 410) || message.to_lowercase().contains("deprecated"));
@@ -377,21 +378,11 @@ impl Http {
         self.error(ErrorKind::Transient, action, message)
     }
 
-    /// The service's own words, short, and without the key, which it repeats where it does not like it.
-    fn words(&self, text: &str) -> String {
-        let key = self.key.expose_secret();
+    /// The service's own words, short, and without the key and what else is secret, which it repeats where it does not like it.
+    fn words(&self, request: &Request<'_>, text: &str) -> String {
         let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-        let line: String = line.replace(key, "[hidden]").chars().filter(|one| !one.is_control()).collect();
-        let mut said = String::new();
-        for part in line.split_inclusive(|one: char| !(one.is_ascii_alphanumeric() || matches!(one, '-' | '_'))) {
-            let word = part.trim_end_matches(|one: char| !(one.is_ascii_alphanumeric() || matches!(one, '-' | '_')));
-            if word.len() >= PART_OF_KEY && key.contains(word) {
-                said.push_str("[hidden]");
-                said.push_str(&part[word.len()..]);
-            } else {
-                said.push_str(part);
-            }
-        }
+        let secrets = std::iter::once(&self.key).chain(request.secrets.iter().copied());
+        let said = hidden::hidden(line, secrets).chars().filter(|one| !one.is_control()).collect::<String>();
         match said.char_indices().nth(WORDS) {
             Some((end, _)) => format!("{}…", &said[..end]),
             None => said,

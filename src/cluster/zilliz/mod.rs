@@ -12,6 +12,7 @@
 mod answers;
 mod codes;
 mod gate;
+mod hidden;
 mod http;
 mod plane;
 mod requests;
@@ -23,8 +24,8 @@ use std::fmt;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::Result;
-use crate::plan::resolved::{NewCluster, Tier};
+use super::{Result, secret};
+use crate::plan::resolved::{NewCluster, SecretRef, Tier};
 
 pub use plane::connect;
 
@@ -57,6 +58,9 @@ pub trait ControlPlane: Send + Sync {
     /// Starts a job that moves collections from one cluster to another, and returns its id. Sent once: after an error that leaves
     /// open whether it was started, nothing but the target can tell.
     async fn migrate(&self, migration: &CloudMigration) -> Result<String>;
+
+    /// Starts a job that brings a backup into a cluster, and returns its id. Sent once, as above.
+    async fn migrate_from_backup(&self, migration: &BackupMigration) -> Result<String>;
 
     /// A job; none where there is none of that id.
     async fn job(&self, id: &str) -> Result<Option<CloudJob>>;
@@ -178,6 +182,89 @@ pub struct DatabaseToMigrate {
     pub to: String,
     /// Names of collections; never empty, because the service takes that for all of them.
     pub collections: Vec<String>,
+}
+
+/// A backup, as `milvus-backup` writes one, and the cluster that its collections go into. All of it goes there: the service takes
+/// no names.
+#[derive(Debug)]
+pub struct BackupMigration {
+    /// Where it lies.
+    pub place: BackupPlace,
+    /// What it takes to read it there; none where the service can read it without.
+    pub keys: Option<BucketKeys>,
+    /// Id of the target cluster.
+    pub to: String,
+}
+
+/// Where a backup lies.
+#[derive(Debug)]
+pub enum BackupPlace {
+    /// A folder of a bucket.
+    Bucket {
+        /// `aws`.
+        cloud: String,
+        /// The cloud's own name of the bucket's region: `us-west-2`.
+        region: String,
+        /// The bucket's name.
+        bucket: String,
+        /// The folder.
+        path: String,
+    },
+    /// The same by its address.
+    Object {
+        /// The address, without anything secret.
+        url: String,
+    },
+    /// A folder of a volume of the service, which the reference calls a stage.
+    Volume {
+        /// The volume's name.
+        name: String,
+        /// The folder.
+        path: String,
+    },
+}
+
+/// What it takes to read a bucket.
+#[derive(Debug)]
+pub struct BucketKeys {
+    /// The name that the cloud has for the key.
+    pub access_key: SecretString,
+    /// The key.
+    pub secret_key: SecretString,
+    /// What belongs to keys that end after a while.
+    pub session_token: Option<SecretString>,
+}
+
+impl BucketKeys {
+    /// Reads them from where they are.
+    ///
+    /// # Errors
+    ///
+    /// Which reference cannot be read and why, never what was read.
+    pub async fn read(
+        access_key: &SecretRef,
+        secret_key: &SecretRef,
+        session_token: Option<&SecretRef>,
+    ) -> std::result::Result<Self, String> {
+        let session_token = match session_token {
+            Some(reference) => Some(secret::resolve(reference).await?),
+            None => None,
+        };
+        let (access_key, secret_key) = (secret::resolve(access_key).await?, secret::resolve(secret_key).await?);
+        Ok(Self { access_key, secret_key, session_token })
+    }
+}
+
+impl BackupMigration {
+    fn secrets(&self) -> Vec<&SecretString> {
+        let keys = self.keys.iter();
+        keys.flat_map(|keys| [&keys.access_key, &keys.secret_key].into_iter().chain(&keys.session_token)).collect()
+    }
+
+    /// What the service says, without the keys that it was given.
+    pub fn without_keys(&self, text: &str) -> String {
+        hidden::hidden(text, self.secrets().into_iter())
+    }
 }
 
 /// A job as the control plane describes it.

@@ -11,9 +11,10 @@ use super::answers::{
     StartedAnswer,
 };
 use super::http::{Deadlines, Http, Request};
-use super::requests::{self, Create, Import, Imports, Migrate, PAGE};
+use super::requests::{self, Create, Import, Imports, Migrate, MigrateBackup, PAGE};
 use super::{
-    CloudImport, CloudJob, CloudMigration, Cluster, ControlPlane, CreatedCluster, Project, Region, Standing, codes,
+    BackupMigration, CloudImport, CloudJob, CloudMigration, Cluster, ControlPlane, CreatedCluster, Project, Region,
+    Standing, codes,
 };
 use crate::cluster::{Advice, ClusterError, ErrorKind, Result, secret};
 use crate::plan::resolved::{CloudCluster, NewCluster};
@@ -137,6 +138,13 @@ impl ControlPlane for Plane {
         }
         let body = Migrate::of(migration);
         let request = Request::once(requests::MIGRATE, &body, &action);
+        self.http.required(&request, StartedAnswer::known, "which job was started").await
+    }
+
+    async fn migrate_from_backup(&self, migration: &BackupMigration) -> Result<String> {
+        let action = format!("start a migration of a backup into cluster `{}`", migration.to);
+        let (body, secrets) = (MigrateBackup::of(migration), migration.secrets());
+        let request = Request { secrets: &secrets, ..Request::once(requests::MIGRATE_BACKUP, &body, &action) };
         self.http.required(&request, StartedAnswer::known, "which job was started").await
     }
 

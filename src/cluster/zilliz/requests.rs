@@ -1,8 +1,9 @@
 //! What is sent to the control plane: paths and bodies, in the words of its reference.
 
+use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::CloudMigration;
+use super::{BackupMigration, BackupPlace, CloudMigration};
 use crate::plan::resolved::{CloudPlan, CuType, NewCluster};
 
 /// One of the service's calls. Its limits count requests to each of them.
@@ -37,13 +38,12 @@ pub(super) const RESUME: Call = post("/v2/clusters/{}/resume");
 pub(super) const PROJECTS: Call = get("/v2/projects");
 pub(super) const REGIONS: Call = get("/v2/regions");
 pub(super) const JOB: Call = get("/v2/jobs/{}");
+/// The reference marks it as deprecated.
 pub(super) const MIGRATE: Call = post("/v2/migrations/toExisting");
+pub(super) const MIGRATE_BACKUP: Call = post("/v2/migrations/startByRemote");
 
 pub(super) const IMPORTS: Call = post("/v2/vectordb/jobs/import/list");
 pub(super) const IMPORT: Call = post("/v2/vectordb/jobs/import/describe");
-
-/// How the paths of all calls begin that the reference marks as deprecated.
-pub(super) const MIGRATIONS: &str = "/v2/migrations/";
 
 /// Things of one page: the most that the service allows.
 pub(super) const PAGE: usize = 100;
@@ -140,6 +140,67 @@ impl<'a> Migrate<'a> {
             destination: OneCluster { cluster_id: &migration.to },
             db_collections: databases.collect(),
         }
+    }
+}
+
+/// A backup on its way into a cluster. It holds keys in the clear, for as long as it takes to write them into a body.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MigrateBackup<'a> {
+    source: Backup<'a>,
+    destination: OneCluster<'a>,
+}
+
+/// Every field is optional in the reference, and what is not meant is left out.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Backup<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_path: Option<&'a str>,
+}
+
+impl<'a> MigrateBackup<'a> {
+    /// The body that starts a job.
+    pub(super) fn of(migration: &'a BackupMigration) -> Self {
+        let place = match &migration.place {
+            BackupPlace::Bucket { cloud, region, bucket, path } => Backup {
+                cloud: Some(cloud),
+                region: Some(region),
+                bucket_name: Some(bucket),
+                path: Some(path),
+                ..Backup::default()
+            },
+            BackupPlace::Object { url } => Backup { object_url: Some(url), ..Backup::default() },
+            BackupPlace::Volume { name, path } => {
+                Backup { stage_name: Some(name), data_path: Some(path), ..Backup::default() }
+            }
+        };
+        let keys = migration.keys.as_ref();
+        let source = Backup {
+            access_key: keys.map(|keys| keys.access_key.expose_secret()),
+            secret_key: keys.map(|keys| keys.secret_key.expose_secret()),
+            token: keys.and_then(|keys| keys.session_token.as_ref()).map(ExposeSecret::expose_secret),
+            ..place
+        };
+        Self { source, destination: OneCluster { cluster_id: &migration.to } }
     }
 }
 

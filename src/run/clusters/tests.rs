@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::cluster::Result;
-use crate::cluster::zilliz::{CloudJob, CloudMigration, Project, Region};
+use crate::cluster::zilliz::{BackupMigration, CloudJob, CloudMigration, Project, Region};
 use crate::plan::resolved::{CloudPlan, Tier};
 
 const PASSWORD: &str = "Sup3rS3cret-of-a-cluster";
@@ -112,6 +112,10 @@ impl ControlPlane for Plane {
 
     async fn migrate(&self, _: &CloudMigration) -> Result<String> {
         Err(self.error(ErrorKind::Refused, None))
+    }
+
+    async fn migrate_from_backup(&self, _: &BackupMigration) -> Result<String> {
+        unreachable!("no plan asks for it")
     }
 
     async fn job(&self, _: &str) -> Result<Option<CloudJob>> {

@@ -10,7 +10,8 @@ use super::fake::Stage;
 use super::script::Trouble;
 use super::world::Collection;
 use crate::cluster::zilliz::{
-    CloudJob, CloudMigration, Cluster, ControlPlane, CreatedCluster, JobState, Project, Region, Standing,
+    BackupMigration, CloudJob, CloudMigration, Cluster, ControlPlane, CreatedCluster, JobState, Project, Region,
+    Standing,
 };
 use crate::cluster::{ClusterError, ErrorKind, Result};
 use crate::collection::{DataType, Index};
@@ -212,6 +213,10 @@ impl ControlPlane for FakeService {
             Ok(format!("job-{}", remembered.jobs.len()))
         })
         .await
+    }
+
+    async fn migrate_from_backup(&self, _: &BackupMigration) -> Result<String> {
+        unreachable!("no plan asks for it")
     }
 
     async fn job(&self, id: &str) -> Result<Option<CloudJob>> {
