@@ -6,6 +6,7 @@ mod http;
 mod made;
 mod managed;
 pub mod plans;
+mod restore;
 mod saved;
 mod simulated;
 

@@ -15,7 +15,7 @@ use super::super::gate;
 use super::super::requests::{self, Call, Method};
 use super::super::*;
 use super::service::{Asked, Reply, Service};
-use super::{migration, new_cluster, plane};
+use super::{backups, migration, new_cluster, plane};
 use crate::plan::resolved::{CloudPlan, CuType};
 
 fn document() -> Value {
@@ -100,6 +100,9 @@ async fn every_request_is_one_that_is_documented_field_by_field() {
     plane.resume("in01-a").await.unwrap();
     plane.job("job-1").await.unwrap().unwrap();
     plane.migrate(&migration()).await.unwrap();
+    for backup in backups() {
+        plane.migrate_from_backup(&backup).await.unwrap();
+    }
     plane.imports("in01-a").await.unwrap();
     plane.import("in01-a", "job-1").await.unwrap().unwrap();
     for description in [None, Some("text".to_owned())] {
@@ -219,6 +222,7 @@ fn every_field_that_is_read_is_documented() {
     check(requests::CREATE_DEDICATED, "", &read_by::<CreatedAnswer>());
     check(requests::CREATE_SERVERLESS, "", &read_by::<CreatedAnswer>());
     check(requests::MIGRATE, "", &read_by::<StartedAnswer>());
+    check(requests::MIGRATE_BACKUP, "", &read_by::<StartedAnswer>());
     let of_import = read_by::<ImportAnswer>();
     check(requests::IMPORT, "", &of_import);
     check(requests::IMPORTS, "", &read_by::<ImportsAnswer>());

@@ -1,5 +1,6 @@
 //! The client against a service on this machine that answers in every way that was seen or is to be feared.
 
+mod backup;
 mod documented;
 mod service;
 
@@ -13,6 +14,7 @@ use super::plane::Plane;
 use super::*;
 use crate::cluster::{ClusterError, ErrorKind};
 use crate::plan::resolved::{CloudPlan, CuType};
+use backup::backups;
 use service::{Reply, Service};
 
 /// A key of which no part may come out.
