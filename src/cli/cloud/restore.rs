@@ -154,7 +154,11 @@ async fn work(arguments: &RestoreArgs, context: &Context) -> Result<ExitCode, Ex
     let id = start(&*plane, &migration, &stop, context).await?;
     if context.output == Output::Text {
         // At once: whatever happens next, this is what it takes to find the job again.
-        session::data(&format!("{}\n", harmless(&id)), context)?;
+        if let Err(code) = session::data(&format!("{}\n", harmless(&id)), context) {
+            let command = following::again(&id, &arguments.access);
+            context.printer.important(&format!("The job was started all the same. To follow it:\n  {command}\n"));
+            return Err(code);
+        }
     } else {
         context.printer.important(&format!("Started job {}.\n", harmless(&id)));
     }

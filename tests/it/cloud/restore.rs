@@ -45,7 +45,7 @@ fn with_a_backup(topic: &str) -> (Simulator, Place) {
     (Simulator::start(config), at)
 }
 
-/// Nothing that was sent is shown, whoever shows it.
+/// The body of the only request for a job.
 #[track_caller]
 fn sent(cloud: &Simulator) -> Value {
     let bodies = cloud.bodies("startByRemote");
