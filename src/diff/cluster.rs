@@ -185,7 +185,13 @@ fn choose(entry: &mut ClusterEntry, wanted: &NewCluster) {
                 }
                 _ => format!("a cluster of that name exists in {}: it is used as it is", wanted.project_id),
             };
-            entry.notes.push(Note::new(Code::ClusterExists, message));
+            let mut note = Note::new(Code::ClusterExists, message);
+            if made.as_ref().is_some_and(|prior| prior.id.is_none()) && !entry.seen.password_file_exists {
+                note = note.help(
+                    "its password was said to a run that did not live to keep it: set a new one in the console; the API key opens it",
+                );
+            }
+            entry.notes.push(note);
             only.clone()
         }
         (None, several) => {
@@ -350,6 +356,16 @@ mod tests {
         );
         let entry = decide_cluster(seen(vec![live("in01-a"), live("in01-b")], None));
         assert_eq!((entry.action, entry.blocked[0].code), (Action::Blocked, Code::ClusterUnclear));
+    }
+
+    #[test]
+    fn a_password_that_nobody_kept_is_told_of() {
+        let help = |seen: SeenCluster| decide_cluster(seen).notes[0].help.clone().unwrap_or_default();
+        let asked = seen(vec![live("in01-a")], prior(None));
+        assert!(help(asked.clone()).contains("set a new one in the console"));
+        // It is in its file, or was never meant for this plan.
+        assert_eq!(help(SeenCluster { password_file_exists: true, ..asked }), "");
+        assert_eq!(help(seen(vec![live("in01-a")], None)), "");
     }
 
     #[test]

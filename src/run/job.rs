@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::census::{Census, census, groups, scan};
 use super::copy::REQUEST_BYTES;
+use super::made::made_otherwise;
 use super::moved::Moved;
 use super::retries::{Retried, Retry};
 use super::throttle::Throttle;
 use super::{Event, JobError, Observer, unique};
 use crate::cluster::{ClusterError, Destination, FIRST_PAGE, Fitting, NewCollection, ReadSide, Scan, WriteSide};
-use crate::collection::{CollectionSchema, LiveCollection, LoadState};
+use crate::collection::{LiveCollection, LoadState};
 use crate::diff::{Entry, MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, Work};
 use crate::mapping::{Mapping, Touched};
 use crate::state::{Job as State, Journal, Lock, Outcome, Quarantine, Record, Split};
@@ -515,38 +516,4 @@ impl<'a> Job<'a> {
         self.sides.target.set_properties(&to.database, &to.collection, &mark).await?;
         Ok(())
     }
-}
-
-/// What a server made otherwise than asked, if anything: servers accept schemas that they cannot hold, and say so only in
-/// what they leave out of the description.
-fn made_otherwise(asked: &CollectionSchema, made: &CollectionSchema) -> Option<String> {
-    for field in &asked.fields {
-        let Some(found) = made.field(&field.name) else {
-            return Some(format!("field `{}` is missing", field.name));
-        };
-        let same = found.data_type == field.data_type
-            && found.element_type == field.element_type
-            && found.dim() == field.dim()
-            && (found.max_length() == field.max_length() || field.element_type.is_some())
-            && found.nullable == field.nullable
-            && found.primary_key == field.primary_key
-            && found.auto_id == field.auto_id
-            && found.partition_key == field.partition_key
-            && found.default == field.default;
-        if !same {
-            return Some(format!(
-                "field `{}` is {} and was asked to be {}",
-                field.name,
-                found.type_text(),
-                field.type_text()
-            ));
-        }
-    }
-    if made.dynamic_field != asked.dynamic_field {
-        return Some("the dynamic field differs".to_owned());
-    }
-    if made.shards != 0 && made.shards != asked.shards.max(1) {
-        return Some(format!("it has {} shards and was asked for {}", made.shards, asked.shards));
-    }
-    (made.functions.len() != asked.functions.len()).then(|| "functions are missing".to_owned())
 }

@@ -28,6 +28,7 @@ mod execute;
 mod finish;
 mod job;
 mod loading;
+mod made;
 mod managed;
 mod managed_arrival;
 mod managed_batch;
