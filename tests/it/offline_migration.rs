@@ -103,6 +103,9 @@ fn row_05_plans_of_clusters_are_compatible_or_the_migration_is_refused() {
         }
         given
     };
+    // Serverless clusters have one database, in which other tests make collections too.
+    let here = place(source(), &database("row_05"), "of_the_fifth_row");
+    fill(&here, "small", &["--rows", "50"]);
     let (free, serverless) = ("in03-000000000000001", "in05-000000000000002");
     let others = ["in05-000000000000003", "in01-000000000000004"];
     let cloud = Simulator::start(json!({"clusters": [
@@ -117,7 +120,7 @@ fn row_05_plans_of_clusters_are_compatible_or_the_migration_is_refused() {
         (OLD, others[1], true),
     ] {
         let work = Workspace::new();
-        let moved = managed((&guide().database, "default"), "[{source: articles}]");
+        let moved = managed((&here.database, "default"), "[{source: of_the_fifth_row}]");
         work.plan_of(&by_id(&cloud, from, ""), &by_id(&cloud, to, ""), &[moved]);
         let found = work.look_cloud(&cloud);
         if fits {
