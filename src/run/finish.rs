@@ -30,7 +30,10 @@ impl Job<'_> {
         self.phase("verifying").await?;
         let success = self.prove().await?;
         if success.mended > 0 {
+            // What was mended came after the first flush, and its index with it. Nobody is to drop or release anything meanwhile.
             target.flush(&to.database, &to.collection).await?;
+            let progress = |built, all| self.tell(&Event::Indexing(built, all));
+            self.unless_stopped(target.wait_for_indexes(&to.database, &to.collection, &progress)).await?;
         }
         self.prove_functions().await?;
         self.fence().await?;

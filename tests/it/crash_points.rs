@@ -240,6 +240,7 @@ impl Case {
         let output = script.output().unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{out}{err}");
+        print!("{err}");
     }
 }
 
