@@ -32,8 +32,7 @@ impl Job<'_> {
         if success.mended > 0 {
             // What was mended came after the first flush, and its index with it. Nobody is to drop or release anything meanwhile.
             target.flush(&to.database, &to.collection).await?;
-            let progress = |built, all| self.tell(&Event::Indexing(built, all));
-            self.unless_stopped(target.wait_for_indexes(&to.database, &to.collection, &progress)).await?;
+            self.wait_for_indexes().await?;
         }
         self.prove_functions().await?;
         self.fence().await?;
@@ -121,8 +120,15 @@ impl Job<'_> {
         for index in wanted.iter().filter(|index| !there.iter().any(|have| have.field == index.field)) {
             target.create_index(&to.database, &to.collection, index).await?;
         }
+        self.wait_for_indexes().await
+    }
+
+    /// Waits until all indexes of the target are built, and tells how far they are.
+    async fn wait_for_indexes(&self) -> Result<(), JobError> {
+        let to = &self.entry.seen.to;
         let progress = |built, all| self.tell(&Event::Indexing(built, all));
-        self.unless_stopped(target.wait_for_indexes(&to.database, &to.collection, &progress)).await
+        let waiting = self.sides.target.wait_for_indexes(&to.database, &to.collection, &progress);
+        self.unless_stopped(waiting).await
     }
 
     /// Indexes that only the verification needs, for vector fields that get none by the plan.

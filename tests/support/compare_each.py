@@ -73,17 +73,17 @@ def main() -> None:
         cluster.wait_loaded(client, names)
         for name in names:
             problems = differences(wanted, client, name, args.known_by)
-            client.release_collection(name)
-            for _ in range(AGAIN if problems else 0):
+            for _ in range(AGAIN):
+                if not problems:
+                    break
                 # 2.3.5 merges segments behind one's back, and who loads at that moment may miss one for a while. What is lost
                 # stays lost, and a double stays a double.
                 print(f"{name} once more, because of {problems}", file=sys.stderr)
+                client.release_collection(name)
                 time.sleep(PAUSE)
                 cluster.wait_loaded(client, [name])
                 problems = differences(wanted, client, name, args.known_by)
-                client.release_collection(name)
-                if not problems:
-                    break
+            client.release_collection(name)
             if problems:
                 wrong[name] = problems
     print(json.dumps(wrong))
