@@ -137,7 +137,7 @@ pub trait ReadSide: Send + Sync {
     async fn count_keys(&self, scan: &Scan, keys: &[Key]) -> Result<u64>;
 
     /// Rows by the server's statistics, which need no loading, miss what is not flushed and ignore deletes. Good for telling
-    /// that something changed, and for nothing else.
+    /// that something changed, and for counting what was only ever inserted.
     async fn statistics(&self, database: &str, collection: &str) -> Result<u64>;
 
     /// All rows of a range in one answer. Complete on every server known as long as no key is doubled; with doubled keys

@@ -78,6 +78,7 @@ fn unmanageable(entry: &Entry) -> Vec<&'static str> {
         on_existing,
         prune,
         verify: _,
+        live_source: _,
     } = &entry.seen.settings;
     let schema = entry.seen.source.as_ref().map(|source| &source.schema);
     let wanted = entry.seen.mapping.as_ref().map(|mapping| mapping.schema.shards);

@@ -170,6 +170,7 @@ pub(super) fn plan_hash(from: &Place, to: &Place, settings: &Settings) -> String
         on_existing: _,
         prune: _,
         verify: _,
+        live_source: _,
     } = settings;
     let mut drop = drop.clone();
     drop.sort();

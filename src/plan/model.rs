@@ -181,6 +181,8 @@ pub(crate) struct CollectionSpec {
     pub(crate) prune: Option<bool>,
     /// How this copy is proven; without it, as the migration says. Example: `verify: counts`
     pub(crate) verify: Option<VerifySpec>,
+    /// Whether somebody goes on writing to the source while it is copied. Then all of it is read once more beside the proof, and what was added, removed or changed since is carried over; without it, `false`: it is counted, and some of its ranges are read again. Example: `live_source: true`
+    pub(crate) live_source: Option<bool>,
 }
 
 /// How hard a run may press on the clusters.
@@ -204,7 +206,7 @@ pub(crate) struct LimitsSpec {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum VerifySpec {
-    /// Distinct keys and physical rows are counted on both sides, range by range.
+    /// Rows are counted: on the target by the server's own number of flushed rows where each was sent once, and else keys and physical rows, range by range.
     Counts,
     /// The same, and every field of the rows in one range out of ten, other ones each time.
     Sample,

@@ -55,6 +55,7 @@ pub(crate) fn settings(spec: &CollectionSpec, verify: Option<VerifySpec>) -> Set
             Some(OnExistingSpec::Replace) => OnExisting::Replace,
         },
         prune: spec.prune.unwrap_or(false),
+        live_source: spec.live_source.unwrap_or(false),
         verify: match spec.verify.or(verify) {
             None | Some(VerifySpec::Full) => Verify::Full,
             Some(VerifySpec::Counts) => Verify::Counts,

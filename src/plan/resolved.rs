@@ -149,6 +149,9 @@ pub struct Settings {
     pub prune: bool,
     /// How the copy is proven.
     pub verify: Verify,
+    /// Whether somebody goes on writing to the source while it is copied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub live_source: bool,
 }
 
 /// The target's primary key.
@@ -355,7 +358,7 @@ pub enum OnExisting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verify {
-    /// Distinct keys and physical rows, range by range.
+    /// Rows by the server's own number where each was sent once, else distinct keys and physical rows, range by range.
     Counts,
     /// The same, and every field of every row in one range out of ten.
     Sample,
@@ -386,6 +389,7 @@ impl Settings {
             on_existing,
             prune: false,
             verify: Verify::Full,
+            live_source: false,
         }
     }
 }

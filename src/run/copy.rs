@@ -183,6 +183,9 @@ impl Job<'_> {
         self.throttle.wait(rows.bytes()).await;
         loop {
             self.fence().await?;
+            if *mode == Mode::Upsert {
+                self.resent.store(true, Ordering::Relaxed);
+            }
             let result = match mode {
                 Mode::Insert | Mode::InsertOnce => self.sides.target.insert(to, rows).await,
                 Mode::Upsert => self.sides.target.upsert(to, rows).await,

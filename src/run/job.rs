@@ -1,6 +1,7 @@
 //! One collection, from the first record of its journal to the last.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ pub struct Job<'a> {
     found: OnceLock<i64>,
     census: Mutex<Option<Census>>,
     retried: Mutex<Retried>,
+    /// Whether rows were sent that may have been there already.
+    pub(super) resent: AtomicBool,
 }
 
 /// What a job needs beside its entry.
@@ -139,6 +142,7 @@ impl<'a> Job<'a> {
             found: OnceLock::new(),
             census: Mutex::new(tools.census),
             retried: Mutex::default(),
+            resent: AtomicBool::new(false),
         }
     }
 

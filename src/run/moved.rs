@@ -1,10 +1,13 @@
 //! What somebody else wrote to the source while it was copied: noticed by reading the source once more beside the proof, named,
 //! and carried over.
 //!
-//! With `verify: full` every range of the source is read again while the target is, and held against what was sent: the two
-//! servers answer side by side, so this costs little time. With `sample` the ranges of the sample are, with `counts` only
-//! counted. A change that comes after a range was read for the last time is not noticed: then it is the next plan's.
+//! The source is counted again whatever the level. Where the plan says that it is a live one (`live_source`), `verify: full` reads
+//! every range of it again while the target is read, and holds it against what was sent. Elsewhere nobody is meant to write to it,
+//! and reading all of it twice would cost as much as the copy's own reading; so a few ranges are read again, other ones each time,
+//! and the first of them that changed makes the proof read all. With `sample` the ranges of the sample are read again, with `counts`
+//! none. A change that comes after a range was read for the last time is not noticed: then it is the next plan's.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::job::Job;
@@ -17,6 +20,55 @@ use crate::state::{Split, Tally};
 
 /// Keys that are named for each kind of change.
 const KEYS: usize = 3;
+/// Of a source that nobody is meant to write to, one range out of so many is read again,
+const ONE_IN: usize = 20;
+/// and at least so many of them.
+const AT_LEAST: usize = 3;
+
+/// Ranges of the source that are read again beside the proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Again {
+    /// All of them.
+    All,
+    /// One out of `one_in`.
+    Some {
+        /// The first.
+        first: usize,
+        /// How far they are apart.
+        one_in: usize,
+    },
+    /// These, because they were found to have changed.
+    Named(BTreeSet<usize>),
+}
+
+impl Again {
+    /// What is read again of so many ranges, before anything was found to have changed.
+    pub(super) fn of(ranges: usize, live_source: bool) -> Self {
+        let one_in = ONE_IN.min(ranges / AT_LEAST);
+        if live_source || one_in <= 1 {
+            return Self::All;
+        }
+        let moment = usize::try_from(jiff::Timestamp::now().as_microsecond().unsigned_abs()).unwrap_or_default();
+        Self::Some { first: moment % one_in, one_in }
+    }
+
+    /// Whether that range is one of them.
+    pub(super) fn takes(&self, number: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some { first, one_in } => number % one_in == *first,
+            Self::Named(numbers) => numbers.contains(&number),
+        }
+    }
+
+    /// What is read again after these ranges were mended. One that changed where only some were looked at says that others may have.
+    pub(super) fn after(&self, mended: impl IntoIterator<Item = usize>, source_changed: bool) -> Self {
+        match self {
+            Self::Some { .. } if source_changed => Self::All,
+            _ => Self::Named(mended.into_iter().collect()),
+        }
+    }
+}
 
 /// Rows of the source that are no longer what was copied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,5 +127,31 @@ impl Job<'_> {
         let counted_alike = counts == (copied.fingerprint.rows, copied.doubled, copied.quarantined);
         let doubled = now.doubled > 0 || copied.doubled > 0;
         Ok(now.failed.0 > 0 || !counted_alike || (!doubled && found != copied.fingerprint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_stands_still_is_read_again_in_part_and_a_live_one_as_a_whole() {
+        for ranges in [0, 1, 3, 5] {
+            assert_eq!(Again::of(ranges, false), Again::All, "{ranges} ranges cost next to nothing");
+        }
+        for ranges in [6, 20, 59, 60, 61, 1_000] {
+            let again = Again::of(ranges, false);
+            let taken = (0..ranges).filter(|number| again.takes(*number)).count();
+            assert!(taken >= AT_LEAST && taken <= AT_LEAST.max(ranges / ONE_IN) + 1, "{taken} of {ranges}");
+            assert_eq!(Again::of(ranges, true), Again::All);
+        }
+    }
+
+    #[test]
+    fn one_change_in_a_part_makes_the_whole_be_read() {
+        let part = Again::Some { first: 1, one_in: 20 };
+        assert_eq!(part.after([21], true), Again::All);
+        assert_eq!(part.after([2, 4], false), Again::Named(BTreeSet::from([2, 4])));
+        assert_eq!(Again::All.after([7], true), Again::Named(BTreeSet::from([7])));
     }
 }

@@ -5,16 +5,17 @@
 //! the run made the collection. Then everything is read again. This is what catches an insert that was in flight when its
 //! sender died and landed after the upsert that was to replace it.
 //!
-//! The source is read again beside it, so that what somebody wrote to it meanwhile is noticed, named and carried over; see
-//! `moved`.
+//! The source is counted again, and as much of it read again as the plan asks for, so that what somebody wrote to it meanwhile is
+//! noticed, named and carried over; see `moved`.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use futures::{StreamExt, TryStreamExt};
 
 use super::compare::{EXAMPLES, Sample};
 use super::job::{Job, Success};
-use super::moved::Moved;
+use super::moved::{Again, Moved};
 use super::{JobError, mapped, whole};
 use crate::cluster::Scan;
 use crate::collection::{Fingerprint, KeyRange, RowHasher};
@@ -50,12 +51,12 @@ impl Job<'_> {
             return self.prove_as_a_whole().await;
         }
         let mut found = Found::default();
-        // Ranges of the source that are read again: all of them first, and then those that changed.
-        let mut again: Option<BTreeMap<usize, Wrong>> = None;
+        let live_source = self.entry.seen.settings.live_source;
+        let mut again = Again::of(self.state(|job| job.progress.len()), live_source);
         let mut last = RowDiff::default();
         for round in 0..=ROUNDS {
             let (source, target) = (self.source_scan().await?, self.target_scan().await?);
-            let mut bad = self.splits_that_differ(&source, &target, again.as_ref()).await?;
+            let mut bad = self.splits_that_differ(&source, &target, &again).await?;
             for number in self.splits_that_moved().await? {
                 bad.entry(number).or_default().source = true;
             }
@@ -81,9 +82,34 @@ impl Job<'_> {
                 // Nothing but rows that only the target has, which a plan that converges leaves alone.
                 return Ok(self.proven(found));
             }
-            again = Some(bad);
+            let source_changed = bad.values().any(|wrong| wrong.source);
+            again = again.after(bad.into_keys(), source_changed);
         }
         Err(JobError::Different(Box::new(last)))
+    }
+
+    /// Whether the server's own number of flushed rows proves as much as counting them does: nothing but plain inserts went into a
+    /// collection that this very attempt made, each acknowledged, so there is nothing that the number could hide. It ignores rows
+    /// that were deleted or replaced, which is why it proves nothing elsewhere.
+    pub(super) fn is_counted_by_the_server(&self) -> bool {
+        let settings = &self.entry.seen.settings;
+        self.entry.verify() == Verify::Counts
+            && !settings.load
+            && !self.converging()
+            && self.mapping.searched.is_empty()
+            && !self.resent.load(Ordering::Relaxed)
+            && self.state(|job| job.attempts == 1 && job.splits_done() == job.progress.len())
+    }
+
+    /// Proves by that number, which needs no loaded target. None where it does not agree or is not to be had: then rows are counted.
+    pub(super) async fn prove_by_statistics(&self) -> Result<Option<Success>, JobError> {
+        let to = &self.entry.seen.to;
+        let sent: u64 = self.state(|job| job.tallies().map(|tally| tally.written).sum());
+        let Ok(counted) = self.sides.target.statistics(&to.database, &to.collection).await else { return Ok(None) };
+        if counted != sent || !self.splits_that_moved().await?.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.proven(Found::default())))
     }
 
     fn still_moving(&self, moved: Moved) -> JobError {
@@ -138,7 +164,10 @@ impl Job<'_> {
         }
         let columns = &self.mapping.columns;
         let hasher = RowHasher::new(columns.write.clone());
-        let looks = futures::stream::iter(self.splits()).map(|(_, split, progress)| {
+        let splits = self.splits();
+        let again = Again::of(splits.len(), self.entry.seen.settings.live_source);
+        let splits = splits.into_iter().filter(|(number, ..)| again.takes(*number));
+        let looks = futures::stream::iter(splits).map(|(_, split, progress)| {
             let hasher = &hasher;
             async move {
                 let Progress::Done(tally) = progress else { return Ok(false) };
@@ -188,12 +217,12 @@ impl Job<'_> {
     }
 
     /// The splits that hold something else than their records say, on the target or on the source. Of the source, `again` is
-    /// read, or all where nothing is named.
+    /// read.
     async fn splits_that_differ(
         &self,
         source: &Scan,
         target: &Scan,
-        again: Option<&BTreeMap<usize, Wrong>>,
+        again: &Again,
     ) -> Result<BTreeMap<usize, Wrong>, JobError> {
         let level = self.entry.verify();
         let all = (self.mapping.columns.clone(), RowHasher::new(self.mapping.columns.write.clone()));
@@ -204,7 +233,7 @@ impl Job<'_> {
         let checks = futures::stream::iter(splits).map(|(number, split, progress)| {
             let whole = level == Verify::Full || sample.takes(number);
             let (columns, hasher) = if whole { &all } else { &keys };
-            let read_again = whole && again.is_none_or(|again| again.contains_key(&number));
+            let read_again = whole && again.takes(number);
             async move {
                 let _slot = self.slot().await?;
                 let Progress::Done(tally) = progress else {

@@ -13,7 +13,7 @@ const ORDER: &str = "state url path lease version name $schema sources targets m
     keep value type element_type max_length max_capacity nullable default on_null on_misfit partition_key clustering_key \
     enable_analyzer analyzer_params enable_match mmap scale drop dynamic_field partitions only rename num_partitions indexes index_type \
     metric_type params functions input_fields output_fields properties consistency description aliases load on_existing prune \
-    verify limits concurrency split_rows write_mb_per_s profiles";
+    verify live_source limits concurrency split_rows write_mb_per_s profiles";
 
 /// A page in the making.
 struct Page<'a> {
