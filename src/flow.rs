@@ -272,7 +272,8 @@ async fn verify_one(
         let moment = read_source.moment(&seen.from.database, &source.name).await?;
         let source_scan = run::scan(&seen.from.database, source, seen.settings.filter.as_deref(), moment);
         let (groups, fields) = (run::groups(mapping), &mapping.columns.read);
-        let census = run::census(read_source, &source_scan, &groups, fields, stage.split_rows).await?;
+        let census =
+            run::census(read_source, &source_scan, &groups, fields, stage.split_rows, run::Keys::Cheaply).await?;
         let total = census.rows.distinct();
         observer.event(&seen.address, &run::Event::Begun { done: 0, total, row_bytes: census.rows.row_bytes });
         observer.event(&seen.address, &run::Event::Phase("verifying"));

@@ -14,13 +14,13 @@ use super::wanted::{Wanted, expand, plan_hash, refuse_idle, refuse_shared_target
 use super::{Depth, Detail, FlowError, Selecting, Stage, View};
 use crate::cluster::{self, ClusterError, ErrorKind, ReadSide, Scan, WriteSide};
 use crate::collection::{DEFAULT_PARTITION, Field, LiveCollection, LoadState};
-use crate::diff::{self, ChangeSet, Prior, RowDiff, Rows, Seen, StateTrouble, decide};
+use crate::diff::{self, ChangeSet, MARK_ROWS, Prior, RowDiff, Rows, Seen, StateTrouble, decide};
 use crate::mapping::{self, Mapping};
 use crate::plan::resolved::{Endpoint, Migration, OnExisting, SPLIT_ROWS, Verify};
 use crate::plan::tiers::{self, Class};
 use crate::plan::{Loaded, ResolvedPlan};
 use crate::run::{
-    Census, JobError, Observer, Pace, Side, Sides, Silent, census, compare_all, doubles, groups, lost_keys, scan,
+    Census, JobError, Keys, Observer, Pace, Side, Sides, Silent, census, compare_all, doubles, groups, lost_keys, scan,
     survey,
 };
 use crate::state::{JobId, StateError, Store};
@@ -325,7 +325,12 @@ async fn rows_of_source(
     }
     let moment = read.moment(database, &source.name).await?;
     let scan = scan(database, source, seen.settings.filter.as_deref(), moment);
-    let mut taken = census(read, &scan, &groups(mapping), &source.schema.columns(), split_rows).await?;
+    // A target that was completed is held against the number of the source's keys, and the migration service against none doubled.
+    let finished = seen.prior.as_ref().is_some_and(|prior| prior.finished);
+    let completed = seen.target.as_ref().is_some_and(|target| finished || target.mark.contains_key(MARK_ROWS));
+    let each = depth == Depth::Everything || !seen.engine.is_direct() || completed;
+    let keys = if each { Keys::Each } else { Keys::Cheaply };
+    let mut taken = census(read, &scan, &groups(mapping), &source.schema.columns(), split_rows, keys).await?;
     if taken.rows.row_bytes == 0 {
         taken.rows.row_bytes = typical;
     }
@@ -342,7 +347,7 @@ async fn rows_of_target(seen: &Seen, read: &dyn ReadSide) -> Result<Option<Rows>
     let moment = read.moment(&seen.to.database, &target.name).await?;
     let scan = scan(&seen.to.database, target, None, moment);
     let key: Vec<Field> = target.schema.primary_key().cloned().into_iter().collect();
-    Ok(Some(census(read, &scan, &partitions(target), &key, SPLIT_ROWS).await?.rows))
+    Ok(Some(census(read, &scan, &partitions(target), &key, SPLIT_ROWS, Keys::Each).await?.rows))
 }
 
 /// The partitions of a collection, each by itself; all of it where it has no named ones.

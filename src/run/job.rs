@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use super::census::{Census, census, groups, scan};
+use super::census::{Census, Keys, census, groups, scan};
 use super::copy::REQUEST_BYTES;
 use super::made::made_otherwise;
 use super::moved::Moved;
@@ -346,7 +346,8 @@ impl<'a> Job<'a> {
                 self.phase("counting").await?;
                 let (scan, groups) = (self.source_scan().await?, groups(self.mapping));
                 let fields = &self.mapping.columns.read;
-                self.unless_stopped(census(&*self.sides.source, &scan, &groups, fields, self.split_rows)).await?
+                self.unless_stopped(census(&*self.sides.source, &scan, &groups, fields, self.split_rows, Keys::Cheaply))
+                    .await?
             }
         };
         if census.rows.unreadable > 0 {

@@ -3,7 +3,7 @@
 use super::compare::{Comparison, Side, compare_all};
 use super::job::{Job, Success};
 use super::managed::{INDEXES, REST, beat};
-use super::{Event, JobError, census, groups};
+use super::{Event, JobError, Keys, census, groups};
 use crate::cluster::Scan;
 use crate::collection::LiveCollection;
 use crate::diff::{MARK_RUN, RowDiff, Work};
@@ -162,7 +162,9 @@ impl Job<'_> {
         let (source, target) = (self.source_scan().await?, self.target_scan().await?);
         let level = self.entry.verify();
         let fields = columns.narrowed(level).read;
-        let taken = census(&*self.sides.source, &source, &groups(self.mapping), &fields, self.split_rows).await?;
+        let taken =
+            census(&*self.sides.source, &source, &groups(self.mapping), &fields, self.split_rows, Keys::Cheaply)
+                .await?;
         if taken.rows.unreadable > 0 {
             return Err(JobError::Unreadable {
                 source_name: seen.from.to_string(),

@@ -19,6 +19,7 @@
 //!   leaves and how the next run goes on.
 //! - **A full disk**: a record that cannot be written stops the job before the rows that it announces are sent.
 
+mod borders;
 mod census;
 pub mod clusters;
 mod compare;
@@ -44,12 +45,13 @@ mod survey;
 mod tests;
 mod throttle;
 mod unique;
+mod walk;
 mod whole;
 
 use crate::diff::Place;
 use crate::plan::resolved::Verify;
 
-pub use census::{Census, census, groups, scan};
+pub use census::{Census, Keys, census, groups, scan};
 pub use compare::{Comparison, Side, compare_all};
 pub use error::JobError;
 pub use execute::{Execution, Pace, Report, Task, execute};

@@ -4,7 +4,7 @@
 use futures::{StreamExt, TryStreamExt};
 
 use super::compare::{Comparison, Side};
-use super::{Event, JobError, Observer, census, mapped, reader};
+use super::{Event, JobError, Keys, Observer, census, mapped, reader};
 use crate::cluster::{ReadSide, Scan};
 use crate::collection::{Fingerprint, KeyRange, RowHasher};
 use crate::diff::RowDiff;
@@ -26,7 +26,7 @@ pub async fn of_target(
         return Ok((Fingerprint { rows: physical, sum: 0 }, physical));
     }
     let fields = mapped::beside_key(columns, &columns.write);
-    let taken = census(read, &scan, &[Vec::new()], &fields, SPLIT_ROWS).await?;
+    let taken = census(read, &scan, &[Vec::new()], &fields, SPLIT_ROWS, Keys::Cheaply).await?;
     // The key is hashed with the rows where it comes from the source, and not where the server made it.
     let hasher = RowHasher::new(columns.write.clone());
     let parts = futures::stream::iter(&taken.splits).map(|split| {

@@ -66,9 +66,10 @@ fn literal(key: &Key) -> String {
     }
 }
 
-/// `key % divisor == remainder`, a thin sample of integer keys whatever their distribution.
+/// `key % divisor` is one or, as the remainder has the sign of the key, minus one: a thin sample of integer keys, whatever their
+/// distribution.
 pub fn sample(key: &str, divisor: u64, filter: Option<&str>) -> String {
-    let base = format!("{key} % {divisor} == 1");
+    let base = format!("({key} % {divisor} == 1 or {key} % {divisor} == -1)");
     match filter {
         Some(filter) => format!("{base} and ({filter})"),
         None => base,

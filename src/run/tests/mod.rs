@@ -7,6 +7,7 @@
 
 mod case;
 mod fake;
+mod keys;
 mod managed;
 mod script;
 mod service;
