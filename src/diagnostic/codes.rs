@@ -345,6 +345,8 @@ codes! {
         "The collection that an unfinished run made is dropped and filled anew: because the server makes the keys and no field keeps the old ones, so that nobody can tell which rows arrived; or because the plan changed since and says `on_existing: replace`.";
     Scanned = "VF1106", Warning, "every row was read",
         "The plan was made with `--scan`: the whole source was read as the plan maps it, and the rows that each rule touches were counted. A source that is not loaded cannot be read, and a plan loads nothing.";
+    KeysLater = "VF1107", Warning, "doubled keys are looked for while copying",
+        "Going through the keys of many small rows would cost too much beside copying them, so a plan counts the rows and no more. Whether a key stands twice is found while copying: it arrives once all the same, and the report says how many rows were left behind. `plan --scan` goes through the keys before.";
     MayGoWrong = "VF1201", Warning, "something that could go wrong",
         "The plan can be applied, and this is worth a look before it is.";
     DoubledKeys = "VF1202", Warning, "the source holds doubled keys",

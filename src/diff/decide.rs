@@ -1,6 +1,6 @@
 //! The one decision: what happens to a collection, given everything that was seen.
 
-use super::remarks::{losing_aliases, remarks, surveyed, unloadable};
+use super::remarks::{losing_aliases, remarks, surveyed, unloadable, unsought};
 use super::{Action, Entry, Note, Prior, Seen, Work, lines, managed, may_take_over};
 use crate::collection::{CollectionSchema, LoadState};
 use crate::diagnostic::Code;
@@ -46,6 +46,7 @@ pub fn decide(seen: Seen) -> Entry {
         entry.work = Work::None;
     }
     amounts(&mut entry);
+    unsought(&mut entry);
     losing_aliases(&mut entry);
     super::limits::warn(&mut entry);
     entry.lines = lines(&entry);

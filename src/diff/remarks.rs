@@ -166,6 +166,16 @@ pub fn unloadable(live: &LiveCollection) -> Option<&str> {
         .map(|field| field.name.as_str())
 }
 
+/// What is not known yet of rows that are to be copied, because their keys were not gone through.
+pub(super) fn unsought(entry: &mut Entry) {
+    let counted = entry.seen.source_rows.as_ref().is_some_and(|rows| rows.doubled.is_none() && !rows.estimated);
+    if counted && entry.seen.engine.is_direct() && matches!(entry.work, Work::Fill | Work::Refill | Work::Converge) {
+        let message =
+            "the rows were counted and their keys not gone through: doubled keys are looked for while copying";
+        entry.notes.push(Note::new(Code::KeysLater, message).help("`vecferry plan --scan` looks for them before"));
+    }
+}
+
 /// Readers that come by an alias stand before nothing while a collection is made anew, and find an alias that the plan does not
 /// name gone for good.
 pub(super) fn losing_aliases(entry: &mut Entry) {

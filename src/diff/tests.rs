@@ -151,6 +151,11 @@ fn rows_that_cannot_arrive_once_block() {
     let entry = decided(with(|rows| rows.doubled = Some(3)), Action::Create, Work::Fill);
     assert_eq!(entry.rows_to_copy, 97);
     assert!(entry.warnings.iter().any(|note| note.code == Code::DoubledKeys));
+    let unknown = |entry: &Entry| entry.notes.iter().any(|note| note.code == Code::KeysLater);
+    assert!(!unknown(&entry));
+    assert!(unknown(&decided(with(|rows| rows.doubled = None), Action::Create, Work::Fill)));
+    let estimated = with(|rows| (rows.doubled, rows.estimated) = (None, true));
+    assert!(!unknown(&decided(estimated, Action::Create, Work::Fill)), "nothing was counted");
 }
 
 #[test]

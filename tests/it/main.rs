@@ -39,6 +39,7 @@ mod saved;
 mod secrets;
 mod servers;
 mod set_up;
+mod splits;
 mod state;
 mod support;
 mod tls;

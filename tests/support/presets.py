@@ -247,6 +247,18 @@ def int_extremes_rows(rng: np.random.Generator, first: int, count: int) -> Itera
         yield {"id": key, "number": number, "vector": floats[index]}
 
 
+# Keys on islands with gaps of every size, of both signs; one in six thousand is there a second time.
+ISLANDS = ((-(1 << 62), 3), (-7_000_000, 1), (0, 127), (1 << 40, 8191), (1 << 62, 1_000_003))
+
+
+def scattered_rows(_: np.random.Generator, first: int, count: int) -> Iterator[Row]:
+    for number in range(first, first + count):
+        if number % 6000 == 5999:
+            number -= 3000
+        start, step = ISLANDS[number % len(ISLANDS)]
+        yield {"id": start + number * step, "number": number, "vector": np.full(8, number % 97, dtype=np.float32)}
+
+
 # Roles of fields and partitions.
 
 
@@ -309,6 +321,7 @@ PRESETS = {
     ),
     "varchar_key": Preset(varchar_key_schema, varchar_key_rows),
     "int_extremes": Preset(int_extremes_schema, int_extremes_rows),
+    "scattered": Preset(int_extremes_schema, scattered_rows),
     "duplicates": Preset(duplicates_schema, duplicates_rows, dynamic=True),
     "partitions": Preset(
         basic_schema(8), basic_rows(8), dynamic=True, partitions=PARTITIONS,

@@ -13,6 +13,7 @@ pub(crate) mod encode;
 mod expression;
 mod lookup;
 mod read;
+mod sample;
 mod search;
 pub(crate) mod status;
 mod write;

@@ -59,7 +59,7 @@ impl Milvus {
         self.version.milvus_since(2, 5, 0)
     }
 
-    async fn query(
+    pub(super) async fn query(
         &self,
         scan: &Scan,
         expr: String,
@@ -96,7 +96,7 @@ impl Milvus {
     }
 
     /// The plan's filter, and the range of another field where the scan has one.
-    fn condition(scan: &Scan) -> Option<String> {
+    pub(super) fn condition(scan: &Scan) -> Option<String> {
         let within = scan
             .within
             .as_ref()
@@ -318,20 +318,14 @@ impl ReadSide for Milvus {
     }
 
     async fn sample_keys(&self, scan: &Scan, one_in: u64) -> Result<Option<Vec<Key>>> {
-        if scan.key.data_type != DataType::Int64 || self.version.lite || scan.moment.snapshot {
+        // It goes through all of its rows for each query, however few it returns.
+        if self.version.lite {
             return Ok(None);
         }
-        // An odd divisor that is prime, so that keys that step by a round number are not all in or all out.
-        let divisor = [7, 31, 127, 509, 2_039, 8_191, 32_749, 131_071]
-            .into_iter()
-            .rev()
-            .find(|prime| *prime <= one_in.max(7))
-            .unwrap_or(7);
-        let expr = expression::sample(&scan.key.name, divisor, Self::condition(scan).as_deref());
-        let answer = self.query(scan, expr, vec![scan.key.name.clone()], Vec::new()).await?;
-        let batch = decode::batch(std::slice::from_ref(&scan.key), answer.fields_data)
-            .map_err(|error| self.client.error(ErrorKind::Nonsense, "sample the keys", error.to_string()))?;
-        Ok(Some(batch.keys().collect()))
+        match scan.key.data_type {
+            DataType::Int64 => self.sample_by_remainder(scan, one_in).await.map(Some),
+            _ => self.sample_by_search(scan).await,
+        }
     }
 
     async fn load(&self, database: &str, collection: &str) -> Result<()> {

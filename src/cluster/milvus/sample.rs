@@ -1,0 +1,113 @@
+//! Thin samples of the keys, for choosing borders. Milvus has no query for one, so integers are chosen by their remainder, and
+//! text keys are those of the rows nearest to a few places that have nothing to do with keys.
+
+use milvus::proto::common::{ConsistencyLevel, DslType, PlaceholderGroup, PlaceholderType, PlaceholderValue};
+use milvus::proto::milvus::{SearchRequest, search_request::SearchInput};
+use milvus::proto::schema::i_ds::IdField;
+use prost::Message;
+
+use super::{Milvus, decode, describe, expression};
+use crate::cluster::{ErrorKind, Result, Scan};
+use crate::collection::{DataType, Field, Key};
+
+/// Divisors, so that keys which step by a round number are not all in or all out.
+const PRIMES: [u64; 8] = [7, 31, 127, 509, 2_039, 8_191, 32_749, 131_071];
+/// Most keys of a sample. Keys that all have the remainder that is asked for are thinned, so that nobody holds them all.
+const MOST_KEYS: usize = 400_000;
+/// Rows that are searched at each place, the most that servers allow.
+const NEAREST: &str = "16384";
+/// Places to search at.
+const PLACES: usize = 2;
+/// Whatever the index is: an HNSW must keep as many candidates as it returns, a DISKANN too, and an IVF look into some lists.
+/// Parameters of other indexes are ignored.
+const SEARCH: &str = r#"{"ef":16384,"search_list":16384,"nprobe":64}"#;
+
+impl Milvus {
+    /// Integer keys of one remainder.
+    pub(super) async fn sample_by_remainder(&self, scan: &Scan, one_in: u64) -> Result<Vec<Key>> {
+        let divisor = PRIMES.into_iter().rev().find(|prime| *prime <= one_in).unwrap_or(PRIMES[0]);
+        let expr = expression::sample(&scan.key.name, divisor, Self::condition(scan).as_deref());
+        let answer = self.query(scan, expr, vec![scan.key.name.clone()], Vec::new()).await?;
+        let batch = decode::batch(std::slice::from_ref(&scan.key), answer.fields_data)
+            .map_err(|error| self.client.error(ErrorKind::Nonsense, "sample the keys", error.to_string()))?;
+        let step = batch.rows().div_ceil(MOST_KEYS).max(1);
+        Ok(batch.keys().step_by(step).collect())
+    }
+
+    /// Keys of the rows that lie nearest to a few places, by the first vector field that can be searched; none where none can.
+    /// Where vectors have to do with keys, the sample is less even, and no border is less right.
+    pub(super) async fn sample_by_search(&self, scan: &Scan) -> Result<Option<Vec<Key>>> {
+        let Some(answer) = self.description(&scan.database, &scan.collection).await? else { return Ok(None) };
+        let (schema, _) = describe::read(&answer, self.version.lite);
+        let indexes = self.indexes(&scan.database, &scan.collection).await?;
+        let searched = schema.fields.iter().find_map(|field| {
+            let index = indexes.iter().find(|index| index.field_name == field.name)?;
+            Some((field, somewhere(field)?, describe::pairs(&index.params).get("metric_type").cloned()?))
+        });
+        let Some((field, places, metric)) = searched else { return Ok(None) };
+        let params = [
+            ("anns_field", field.name.as_str()),
+            ("topk", NEAREST),
+            ("metric_type", &metric),
+            ("params", SEARCH),
+            ("round_decimal", "-1"),
+        ];
+        let level = if scan.moment.timestamp > 0 { ConsistencyLevel::Customized } else { ConsistencyLevel::Strong };
+        let request = SearchRequest {
+            db_name: scan.database.clone(),
+            collection_name: scan.collection.clone(),
+            partition_names: scan.partitions.clone(),
+            dsl: Self::condition(scan).unwrap_or_default(),
+            dsl_type: DslType::BoolExprV1.into(),
+            search_params: describe::key_values(params.map(|(key, value)| (key.to_owned(), value.to_owned()))),
+            guarantee_timestamp: scan.moment.timestamp,
+            nq: PLACES as i64,
+            consistency_level: level.into(),
+            search_input: Some(SearchInput::PlaceholderGroup(
+                PlaceholderGroup { placeholders: vec![places] }.encode_to_vec(),
+            )),
+            ..Default::default()
+        };
+        let answer = self
+            .client
+            .ask_for_rows(
+                &format!("sample the keys of collection `{}`", scan.collection),
+                request,
+                |mut stub, request| async move { stub.search(request).await },
+                |answer| answer.status.as_ref(),
+            )
+            .await?;
+        let ids = answer.results.and_then(|results| results.ids).and_then(|ids| ids.id_field);
+        Ok(match ids {
+            Some(IdField::StrId(keys)) => Some(keys.data.into_iter().map(Key::Text).collect()),
+            Some(IdField::IntId(keys)) => Some(keys.data.into_iter().map(Key::Int).collect()),
+            _ => None,
+        })
+    }
+}
+
+/// Places among the vectors of a field, the same each time; none where its type is not known to be searched on all servers.
+fn somewhere(field: &Field) -> Option<PlaceholderValue> {
+    let dim = field.dim()?;
+    let kind = match field.data_type {
+        DataType::FloatVector => PlaceholderType::FloatVector,
+        DataType::BinaryVector => PlaceholderType::BinaryVector,
+        _ => return None,
+    };
+    let mut number = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        // Xorshift: anything that does not repeat soon will do.
+        number ^= number << 13;
+        number ^= number >> 7;
+        number ^= number << 17;
+        (number >> 32) as u32
+    };
+    let mut place = || -> Vec<u8> {
+        if kind == PlaceholderType::BinaryVector {
+            return (0..dim / 8).map(|_| next() as u8).collect();
+        }
+        (0..dim).flat_map(|_| (next() as f32 / u32::MAX as f32 - 0.5).to_le_bytes()).collect()
+    };
+    let values = (0..PLACES).map(|_| place()).collect();
+    Some(PlaceholderValue { tag: "$0".to_owned(), r#type: kind.into(), values, ..Default::default() })
+}
