@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help servers build demo cloud-demo bench-mapping torture fuzz test lint fmt schemas clean
+.PHONY: help servers build demo cloud-demo bench-mapping bench-client torture fuzz test lint fmt schemas clean
 
 PYTHON := .servers/venv/bin/python
 CHECK_SCHEMA := .servers/venv/bin/check-jsonschema
@@ -30,6 +30,10 @@ cloud-demo: servers build ## Move collections between two clusters of a simulato
 
 bench-mapping: servers build ## Measure what mapping costs, on two real Milvus servers
 	@$(PYTHON) bench/mapping.py
+
+# Needs no servers: what stands in for them is built by the script.
+bench-client: build ## Measure the client alone, against a stand-in for its servers
+	@python3 bench/client.py
 
 torture: servers ## Copy at random with random faults, on real servers, and write the table of docs/reliability.md
 	@TORTURE_RUNS=$(TORTURE_RUNS) TORTURE_PAGE=docs/reliability.md cargo test --locked --test it torture -- --nocapture
