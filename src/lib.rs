@@ -1,5 +1,7 @@
 //! vecferry moves Milvus and Zilliz Cloud collections between clusters from YAML plan files.
 
+#[cfg(any(test, feature = "benching"))]
+pub mod benching;
 pub mod cli;
 mod cluster;
 mod collection;

@@ -105,7 +105,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Vec<Diagnostic>> {
 }
 
 /// What [`load`] does with each file, for a plan that is no file.
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(test, feature = "fuzzing", feature = "benching"))]
 pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> (Option<ResolvedPlan>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let plan = match files::decode(path, bytes) {

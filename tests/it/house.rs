@@ -10,11 +10,12 @@ use crate::servers::root;
 
 /// The rooms of `src/` and how high they lie. A room imports from lower ones only; rooms of one height know nothing of each
 /// other. `cluster` lies above `plan` for the sake of the words in which a plan names an endpoint.
-const ROOMS: [(&str, u8); 15] = [
+const ROOMS: [(&str, u8); 16] = [
     ("main", 10),
     ("cli", 9),
     ("flow", 8),
     ("fuzzing", 8),
+    ("benching", 8),
     ("run", 6),
     ("render", 7),
     ("saved", 6),
