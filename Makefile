@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help servers build demo cloud-demo bench-mapping bench-client torture fuzz test lint fmt schemas clean
+.PHONY: help servers build demo cloud-demo bench bench-mapping bench-client torture fuzz test lint fmt schemas clean
 
 PYTHON := .servers/venv/bin/python
 CHECK_SCHEMA := .servers/venv/bin/check-jsonschema
@@ -27,6 +27,9 @@ demo: servers build ## Move thirty thousand passages between two real Milvus ser
 
 cloud-demo: servers build ## Move collections between two clusters of a simulator of Zilliz Cloud
 	@$(PYTHON) demo/cloud.py
+
+bench: servers build ## Measure speed beside other ways, on real servers, and write docs/benchmarks.md (a quarter of an hour)
+	@$(PYTHON) bench/bench.py
 
 bench-mapping: servers build ## Measure what mapping costs, on two real Milvus servers
 	@$(PYTHON) bench/mapping.py

@@ -6,51 +6,27 @@ turn: as it is (plain), and with a field renamed, a key of the dynamic field lif
 type (mapped). Each copy goes into a fresh target, with the same FLAT index, so that building an index does not drown it.
 
 Measured are the rows per second of the whole `apply` (looking, copying, indexing, loading and reading everything back),
-the rows per second of its copying alone (from the first row sent to the flush, by the run's journal), and the processor
+the rows per second of its copying alone (from the first row asked for to the last one acknowledged, by the run's journal), and the processor
 seconds of the client. No time limit is asserted. Everything lies in a temporary folder that goes away with this.
 """
 
 import argparse
-import contextlib
-import json
 import os
 import platform
-import resource
-import signal
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pymilvus import DataType, MilvusClient
 
-ROOT = Path(__file__).resolve().parent.parent
+import ferry
+from figures import Run, over, rate, spread, whole
+from process import ProgramFailed
+from servers import commit, pair, said, target_binary, workplace
+from shapes import BATCH, WORDS, drop
+
 COLLECTION = "passages"
-BATCH = 5000
-WORDS = "ferry harbour rope anchor tide wind plan cargo crew chart lantern quay current passage".split()
-PLAN = """\
-version: 1
-name: bench
-sources:
-  old:
-    milvus: {{uri: "{old}"}}
-targets:
-  new:
-    milvus: {{uri: "{new}"}}
-migrations:
-  - from: old
-    to: new
-    collections:
-      - source: {collection}
-        indexes: {{vector: {{index_type: FLAT, metric_type: L2}}}}
-{fields}"""
 VARIANTS = {
     "plain": "",
     "mapped": """\
@@ -60,33 +36,6 @@ VARIANTS = {
           year: {type: int64}
 """,
 }
-
-
-@dataclass
-class Run:
-    """One copy."""
-
-    rows: int
-    # Seconds.
-    whole: float
-    copying: float
-    processor: float
-
-
-@contextlib.contextmanager
-def server() -> Iterator[str]:
-    """A Milvus for as long as the block runs. It ends when its supervisor's input is closed, so also with this process."""
-    command = [sys.executable, str(ROOT / "servers" / "serve.py"), "milvus"]
-    supervisor = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert supervisor.stdin is not None and supervisor.stdout is not None
-    try:
-        event = json.loads(supervisor.stdout.readline() or '{"reason": "its supervisor ended"}')
-        if event.get("event") != "ready":
-            sys.exit(f"A Milvus server did not start: {event['reason']}")
-        yield event["uri"]
-    finally:
-        supervisor.stdin.close()
-        supervisor.wait()
 
 
 def rows(first: int, count: int, dim: int) -> list[dict[str, Any]]:
@@ -128,78 +77,25 @@ def fill(uri: str, count: int, dim: int) -> None:
     client.close()
 
 
-def copying(journal: Path) -> float:
-    """Seconds from the first row sent to the flush, by what the run wrote down."""
-    records = [json.loads(line.split(" ", 1)[1]) for line in journal.read_text().splitlines()]
-    phases = [(record["name"], datetime.fromisoformat(record["at"])) for record in records if record["type"] == "phase"]
-    begin = next(at for name, at in phases if name == "copying")
-    return (next(at for _, at in phases if at > begin) - begin).total_seconds()
-
-
-def copy(binary: Path, folder: Path, plan: str) -> Run:
-    """One apply in a folder of its own."""
-    folder.mkdir()
-    (folder / "plan.yaml").write_text(plan)
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    command = [binary, "apply", "--auto-approve", "--output", "json", "plan.yaml"]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            out, err = process.communicate()
-        except BaseException:
-            process.kill()
-            raise
-    whole, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if process.returncode:
-        sys.exit(f"vecferry ended with {process.returncode}\n{out}{err}")
-    [report] = json.loads(out)["collections"]
-    [journal] = (folder / ".vecferry" / "jobs").glob("*.journal")
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(report["rows_verified"], whole, copying(journal), processor)
-
-
-def release(uri: str) -> None:
-    """A server that still holds what the round before loaded would be slower for it."""
-    client = MilvusClient(uri=uri)
-    client.drop_collection(COLLECTION)
-    client.close()
-
-
-def spread(values: list[float], form: str) -> str:
-    return f"{statistics.median(values):{form}} ({min(values):{form}} … {max(values):{form}})"
-
-
 def summary(runs: dict[str, list[Run]]) -> str:
     measures = {
-        "apply, rows/s": (lambda run: run.rows / run.whole, ",.0f"),
-        "copying, rows/s": (lambda run: run.rows / run.copying, ",.0f"),
-        "client, processor s": (lambda run: run.processor, ".2f"),
+        "apply, rows/s": (lambda of: spread([run.rows / run.whole for run in of if run.whole]), ",.0f"),
+        "copying, rows/s": (rate, ",.0f"),
+        "client, processor s": (lambda of: spread([run.processor for run in of]), ".2f"),
     }
     lines = [f"{'median (min … max)':22}{'plain':>30}{'mapped':>30}{'mapped/plain':>15}"]
     for name, (measure, form) in measures.items():
-        plain, mapped = ([measure(run) for run in runs[variant]] for variant in VARIANTS)
-        ratio = statistics.median(mapped) / statistics.median(plain)
-        lines.append(f"{name:22}{spread(plain, form):>30}{spread(mapped, form):>30}{ratio:>15.2f}")
+        plain, mapped = (measure(runs[variant]) for variant in VARIANTS)
+        lines.append(f"{name:22}{plain.text(form):>30}{mapped.text(form):>30}{over(mapped, plain):>15.2f}")
     return "\n".join(lines)
 
 
-def said(*command: str) -> str:
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
-
-
 def machine(binary: Path) -> str:
-    commit = said("git", "rev-parse", "--short", "HEAD") if (ROOT / ".git").exists() else "unknown"
-    changed = " with changes" if commit != "unknown" and said("git", "status", "--porcelain", "--untracked-files=no") else ""
     return (
-        f"{said(str(binary), '--version')} at commit {commit}{changed}, Milvus 2.3.5 on both sides\n"
+        f"{said(str(binary), '--version')} at commit {commit()}, Milvus 2.3.5 on both sides\n"
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, "
         f"Python {platform.python_version()}, numpy {np.__version__}"
     )
-
-
-def target_binary() -> Path:
-    """Where cargo puts the release build, wherever it was told to."""
-    told = said("cargo", "metadata", "--no-deps", "--format-version", "1", "--locked")
-    return Path(json.loads(told)["target_directory"]) / "release" / "vecferry"
 
 
 def main() -> None:
@@ -210,21 +106,17 @@ def main() -> None:
     parser.add_argument("--vecferry", type=Path, help="another binary than this checkout's release build")
     args = parser.parse_args()
     binary = (args.vecferry or target_binary()).resolve()
-    # So that a plain kill takes the servers and the folder along, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(machine(binary), flush=True)
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vecferry-bench-")))
-        old, new = stack.enter_context(server()), stack.enter_context(server())
+    with workplace() as folder, pair() as (old, new):
         fill(old, args.rows, args.dim)
         print(f"{args.rows:,} rows of {args.dim} dimensions, {args.rounds} rounds", flush=True)
         runs: dict[str, list[Run]] = {variant: [] for variant in VARIANTS}
         for number in range(args.rounds):
             for variant, fields in VARIANTS.items():
-                plan = PLAN.format(old=old, new=new, collection=COLLECTION, fields=fields)
-                run = copy(binary, folder / f"{variant}-{number}", plan)
+                plan = ferry.plan(old, new, [COLLECTION], "full", fields)
+                run = ferry.apply(binary, folder / f"{variant}-{number}", plan).run
                 runs[variant].append(run)
-                release(new)
+                drop(new, COLLECTION)
                 print(f"  {variant:7} {run.whole:6.1f} s, copying {run.copying:6.2f} s, client {run.processor:6.2f} s", flush=True)
         print(summary(runs))
 
@@ -232,5 +124,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
+    except ProgramFailed as problem:
+        sys.exit(str(problem))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,0 +1,81 @@
+"""The real servers that a benchmark runs on, the folder it works in, and what it runs them with."""
+
+import contextlib
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@contextlib.contextmanager
+def server(kind: str = "milvus") -> Iterator[str]:
+    """A server for as long as the block runs. It ends when its supervisor's input is closed, so also with this process."""
+    command = [sys.executable, str(ROOT / "servers" / "serve.py"), kind]
+    supervisor = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert supervisor.stdin is not None and supervisor.stdout is not None
+    try:
+        event = json.loads(supervisor.stdout.readline() or '{"reason": "its supervisor ended"}')
+        if event.get("event") != "ready":
+            sys.exit(f"A {kind} server did not start: {event['reason']}")
+        yield event["uri"]
+    finally:
+        supervisor.stdin.close()
+        supervisor.wait()
+
+
+@contextlib.contextmanager
+def pair(kind: str = "milvus") -> Iterator[tuple[str, str]]:
+    """Two fresh servers, source and target: what one shape left in their memory must not slow the next one."""
+    with server(kind) as old, server(kind) as new:
+        yield old, new
+
+
+@contextlib.contextmanager
+def workplace() -> Iterator[Path]:
+    """A folder that goes away with the block, however it ends: a plain kill takes servers and folder along, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="vecferry-bench-") as folder:
+        try:
+            yield Path(folder)
+        finally:
+            # Who presses Ctrl-C twice must not stop the cleaning.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def said(*command: str) -> str:
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def target_binary() -> Path:
+    """Where cargo puts the release build, wherever it was told to."""
+    told = said("cargo", "metadata", "--no-deps", "--format-version", "1", "--locked")
+    return Path(json.loads(told)["target_directory"]) / "release" / "vecferry"
+
+
+def commit() -> str:
+    """The commit of this checkout, and whether files differ from it."""
+    if not (ROOT / ".git").exists():
+        return "unknown"
+    changed = " with changes" if said("git", "status", "--porcelain", "--untracked-files=no") else ""
+    return said("git", "rev-parse", "--short", "HEAD") + changed
+
+
+def processor() -> str:
+    """The processor's name, as Linux gives it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def memory() -> int:
+    """Bytes of memory that the machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

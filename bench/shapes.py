@@ -1,0 +1,191 @@
+"""What is copied: the shapes of collections, and how a server is filled with one, column by column.
+
+Rows go in as numpy columns through the protocol's own requests, because filling is not what is measured.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import grpc
+import numpy as np
+from pymilvus import DataType, MilvusClient
+from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc, schema_pb2
+
+# Rows of one insert.
+BATCH = 5000
+# Numbers of a sparse vector that are not zero, out of so many dimensions.
+SPARSE_VALUES, SPARSE_DIM = 40, 30_000
+WORDS = np.array("ferry harbour rope anchor tide wind plan cargo crew chart lantern quay current passage".split())
+UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A collection: its key, its vector and what stands beside it."""
+
+    name: str
+    title: str
+    rows: int
+    # Of a dense vector; 0 is a sparse one.
+    dim: int
+    # A text of two hundred bytes, an int32 and a JSON field.
+    passages: bool = False
+    # Keys are uuids in text, and int64 in ascending order otherwise.
+    uuids: bool = False
+    # What serves it: Milvus 2.3.5, or milvus-lite for what that does not have.
+    servers: str = "milvus"
+
+    @property
+    def collection(self) -> str:
+        return f"bench_{self.name}"
+
+    def of(self, rows: int) -> "Shape":
+        return replace(self, rows=rows)
+
+    def fields(self) -> list[str]:
+        return ["id", *(["title", "year", "extra"] if self.passages else []), "vector"]
+
+
+SHAPES = {
+    shape.name: shape
+    for shape in (
+        Shape("768", "768 dimensions with text and JSON", 50_000, 768, passages=True),
+        Shape("128", "128 dimensions, and nothing else", 100_000, 128),
+        Shape("varchar", "uuid strings as keys, 128 dimensions", 50_000, 128, uuids=True),
+        Shape("sparse", "sparse vectors, on milvus-lite", 3_000, 0, servers="lite"),
+    )
+}
+
+
+def create(client: MilvusClient, shape: Shape, name: str | None = None) -> None:
+    """The collection without rows and without an index."""
+    schema = client.create_schema(enable_dynamic_field=False)
+    if shape.uuids:
+        schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=36)
+    else:
+        schema.add_field("id", DataType.INT64, is_primary=True)
+    if shape.passages:
+        schema.add_field("title", DataType.VARCHAR, max_length=512)
+        schema.add_field("year", DataType.INT32)
+        schema.add_field("extra", DataType.JSON)
+    if shape.dim:
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=shape.dim)
+    else:
+        schema.add_field("vector", DataType.SPARSE_FLOAT_VECTOR)
+    client.create_collection(name or shape.collection, schema=schema)
+
+
+def index(client: MilvusClient, shape: Shape, name: str | None = None) -> None:
+    """The index that costs a server least, so that building it does not drown everything else."""
+    params = client.prepare_index_params()
+    if shape.dim:
+        params.add_index("vector", index_type="FLAT", metric_type="L2")
+    else:
+        params.add_index("vector", index_type="SPARSE_INVERTED_INDEX", metric_type="IP")
+    client.create_index(name or shape.collection, params)
+
+
+def load(client: MilvusClient, shape: Shape, name: str | None = None) -> None:
+    index(client, shape, name)
+    client.load_collection(name or shape.collection)
+
+
+def fill(uri: str, shape: Shape) -> None:
+    """Creates, fills, flushes, indexes and loads it."""
+    client = MilvusClient(uri=uri)
+    create(client, shape)
+    with grpc.insecure_channel(address(uri), options=UNLIMITED) as channel:
+        stub = milvus_pb2_grpc.MilvusServiceStub(channel)
+        for request in inserts(shape):
+            answer = stub.Insert(request)
+            assert not answer.status.code, answer.status
+    client.flush(shape.collection)
+    load(client, shape)
+    client.close()
+
+
+def held(uri: str, collection: str) -> int:
+    """Rows of a flushed collection, loaded or not."""
+    client = MilvusClient(uri=uri)
+    rows = int(client.get_collection_stats(collection)["row_count"])
+    client.close()
+    return rows
+
+
+def drop(uri: str, collection: str) -> None:
+    """What the side before left; a server that still holds it would be slower for it."""
+    client = MilvusClient(uri=uri)
+    client.drop_collection(collection)
+    client.close()
+
+
+def address(uri: str) -> str:
+    """As a channel wants it."""
+    return uri.split("://", 1)[1]
+
+
+def inserts(shape: Shape, name: str | None = None) -> Iterator[milvus_pb2.InsertRequest]:
+    """The rows, the same in every run."""
+    for first in range(0, shape.rows, BATCH):
+        count = min(BATCH, shape.rows - first)
+        request = milvus_pb2.InsertRequest(collection_name=name or shape.collection, num_rows=count)
+        request.hash_keys.extend(range(count))
+        request.fields_data.extend(columns(shape, first, count))
+        yield request
+
+
+def columns(shape: Shape, first: int, count: int) -> list[schema_pb2.FieldData]:
+    rng = np.random.default_rng(first)
+    numbers = range(first, first + count)
+    made = []
+    if shape.uuids:
+        made.append(scalars("id", DataType.VARCHAR, "string_data", [str(uuid.UUID(bytes=rng.bytes(16))) for _ in numbers]))
+    else:
+        made.append(scalars("id", DataType.INT64, "long_data", numbers))
+    if shape.passages:
+        words = rng.choice(WORDS, size=(count, 40))
+        titles = [f"{number}: {' '.join(row)}"[:200].ljust(200, ".") for number, row in zip(numbers, words)]
+        extras = [{"score": at / 8, "tags": ["a", at % 7], "source": {"page": at % 400}} for at in numbers]
+        made.append(scalars("title", DataType.VARCHAR, "string_data", titles))
+        made.append(scalars("year", DataType.INT32, "int_data", [1900 + at % 126 for at in numbers]))
+        made.append(scalars("extra", DataType.JSON, "json_data", [json.dumps(extra).encode() for extra in extras]))
+    made.append(dense(rng, count, shape.dim) if shape.dim else sparse(rng, count))
+    return made
+
+
+def scalars(name: str, kind: DataType, slot: str, values: Any) -> schema_pb2.FieldData:
+    column = schema_pb2.FieldData(field_name=name, type=kind)
+    getattr(column.scalars, slot).data.extend(values)
+    return column
+
+
+def dense(rng: np.random.Generator, count: int, dim: int) -> schema_pb2.FieldData:
+    column = schema_pb2.FieldData(field_name="vector", type=DataType.FLOAT_VECTOR)
+    column.vectors.dim = dim
+    values = rng.standard_normal(count * dim, dtype=np.float32).astype("<f4").tobytes()
+    # The message as it is on the wire: one field, packed. Adding each value by itself would take longer than the server.
+    column.vectors.float_vector.MergeFromString(b"\x0a" + varint(len(values)) + values)
+    return column
+
+
+def varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def sparse(rng: np.random.Generator, count: int) -> schema_pb2.FieldData:
+    column = schema_pb2.FieldData(field_name="vector", type=DataType.SPARSE_FLOAT_VECTOR)
+    column.vectors.dim = SPARSE_DIM
+    column.vectors.sparse_float_vector.dim = SPARSE_DIM
+    for _ in range(count):
+        row = np.empty(SPARSE_VALUES, dtype=[("index", "<u4"), ("value", "<f4")])
+        row["index"] = np.sort(rng.choice(SPARSE_DIM, SPARSE_VALUES, replace=False))
+        row["value"] = rng.random(SPARSE_VALUES, dtype=np.float32) + 0.01
+        column.vectors.sparse_float_vector.contents.append(row.tobytes())
+    return column
