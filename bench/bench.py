@@ -14,6 +14,7 @@ from pathlib import Path
 
 import copies
 import page
+import small
 from copies import Job
 from figures import Section
 from process import ProgramFailed
@@ -29,6 +30,7 @@ def passages(job: Job) -> list[Section]:
 
 PARTS: dict[str, Callable[[Job], list[Section]]] = {
     "768": passages,
+    "small": small.measure,
 }
 
 
