@@ -184,7 +184,12 @@ fn column(field: &Field, rows: usize, dim: usize) -> FieldData {
             Some(scalar_field::Data::StringData(StringArray { data }))
         }
         "extra" => Some(jsons(&|row| {
-            format!(r#"{{"score": {}, "tags": ["a", {}], "source": {{"page": {}}}}}"#, row as f64 / 8.0, row % 7, row % 400)
+            format!(
+                r#"{{"score": {}, "tags": ["a", {}], "source": {{"page": {}}}}}"#,
+                row as f64 / 8.0,
+                row % 7,
+                row % 400
+            )
         })),
         _ => Some(jsons(&|row| {
             let language = ["en", "de", "ja"][row % 3];
@@ -225,7 +230,8 @@ mod tests {
             assert_eq!(RowHasher::new(rows.fields.clone()).fingerprint(&back).unwrap().sum, rows.fingerprint());
         }
         let rows = Answer::new(Shape::Texts, 3, 8).decode();
-        let said = "headline: {from: title}, year: {type: int64}, lang: {from: $meta.lang, type: varchar, max_length: 8}";
+        let said =
+            "headline: {from: title}, year: {type: int64}, lang: {from: $meta.lang, type: varchar, max_length: 8}";
         let mapped = rows.map(&Mapped::new(Shape::Texts, 8, said));
         let names: Vec<_> = mapped.fields.iter().map(|field| field.name.as_str()).collect();
         assert_eq!(names, ["id", "vector", "headline", "year", "extra", "lang", "$meta"]);

@@ -26,7 +26,8 @@ use crate::diff::{self, ChangeSet, Entry, Work};
 use crate::plan::ResolvedPlan;
 use crate::plan::resolved::{OnExisting, Verify};
 use crate::run::{
-    self, Census, Execution, JobError, ManagedPair, Observer, Pace, Report, Side, Sides, Task, Verified, compare_all,
+    self, Census, Execution, JobError, ManagedPair, Observer, Pace, Report, Side, Sides, SplitSize, Task, Verified,
+    compare_all,
 };
 use crate::state::{Remembered, StateError, Store};
 
@@ -90,8 +91,8 @@ pub struct Stage {
     pub pace: Pace,
     /// Splits in flight at once.
     pub at_once: usize,
-    /// Most rows of a split.
-    pub split_rows: u64,
+    /// How large a split may be.
+    pub split: SplitSize,
     /// The clusters as the migration service knows them, where it is to move the rows and can.
     pub managed: Option<Arc<ManagedPair>>,
 }
@@ -272,8 +273,7 @@ async fn verify_one(
         let moment = read_source.moment(&seen.from.database, &source.name).await?;
         let source_scan = run::scan(&seen.from.database, source, seen.settings.filter.as_deref(), moment);
         let (groups, fields) = (run::groups(mapping), &mapping.columns.read);
-        let census =
-            run::census(read_source, &source_scan, &groups, fields, stage.split_rows, run::Keys::Cheaply).await?;
+        let census = run::census(read_source, &source_scan, &groups, fields, stage.split, run::Keys::Cheaply).await?;
         let total = census.rows.distinct();
         observer.event(&seen.address, &run::Event::Begun { done: 0, total, row_bytes: census.rows.row_bytes });
         observer.event(&seen.address, &run::Event::Phase("verifying"));
@@ -288,7 +288,7 @@ async fn verify_one(
             &census.splits,
             mapping,
             level,
-            stage.at_once,
+            (stage.at_once, stage.split),
             (observer, &seen.address),
         )
         .await

@@ -58,7 +58,8 @@ impl Rows {
             Ring { width: all.len() / ring, bytes: all.freeze() }
         };
         let titles = texts(&|row| format!("{row:04}: {:.<1$}", "lantern and tide ", TITLE_BYTES - 6));
-        let extras = texts(&|row| format!(r#"{{"score": {row:04}.125, "tags": ["a", "b"], "source": {{"page": 17}}}}"#));
+        let extras =
+            texts(&|row| format!(r#"{{"score": {row:04}.125, "tags": ["a", "b"], "source": {{"page": 17}}}}"#));
         Self { count, dim, text, ring, vectors: Ring { bytes: vectors.freeze(), width }, titles, extras }
     }
 

@@ -183,10 +183,9 @@ fn describe(world: &mut World, request: &m::DescribeCollectionRequest) -> m::Des
 
 fn describe_index(world: &mut World, request: &m::DescribeIndexRequest) -> m::DescribeIndexResponse {
     match world.find(&request.collection_name) {
-        Ok(collection) => m::DescribeIndexResponse {
-            status: Some(Inner::default()),
-            index_descriptions: collection.indexes.clone(),
-        },
+        Ok(collection) => {
+            m::DescribeIndexResponse { status: Some(Inner::default()), index_descriptions: collection.indexes.clone() }
+        }
         Err(status) => m::DescribeIndexResponse { status: Some(status), ..Default::default() },
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::exit_code::ExitCode;
+use super::memory::MemoryArgs;
 use super::page::PageArgs;
 use super::select::SelectArgs;
 use super::{Context, Form, Output, plan, session};
@@ -35,6 +36,8 @@ pub(super) struct ApplyArgs {
     auto_approve: bool,
     #[command(flatten)]
     select: SelectArgs,
+    #[command(flatten)]
+    memory: MemoryArgs,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -171,12 +174,17 @@ async fn look(wanted: Wanted, arguments: &ApplyArgs, context: &Context) -> Resul
     let tell = |what: &str| context.printer.note(&format!("{what}\n"));
     let waiting = Waiting { stop: &CancellationToken::new(), tell: &tell };
     let looked = match wanted {
-        Wanted::Plans(loaded) => {
+        Wanted::Plans(mut loaded) => {
+            loaded.settings.memory = arguments.memory.bytes();
             let selecting = arguments.select.selecting();
             session::unless_interrupted(flow::look(*loaded, Depth::Rows, &selecting, Some(&waiting)), context).await?
         }
         Wanted::Saved(saved, file) => {
-            let looked = session::unless_interrupted(flow::look_again(&saved, &file, Some(&waiting)), context).await?;
+            let looked = session::unless_interrupted(
+                flow::look_again(&saved, &file, arguments.memory.bytes(), Some(&waiting)),
+                context,
+            )
+            .await?;
             match looked {
                 Ok((_, found)) if !found.is_empty() => {
                     say_stale(&found, context)?;

@@ -12,6 +12,7 @@ mod init;
 mod inspect;
 mod logging;
 mod man;
+mod memory;
 mod new_file;
 mod page;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::exit_code::ExitCode;
+use super::memory::MemoryArgs;
 use super::page::PageArgs;
 use super::select::SelectArgs;
 use super::{Context, Form, Output, session};
@@ -37,15 +38,18 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     select: SelectArgs,
     #[command(flatten)]
+    memory: MemoryArgs,
+    #[command(flatten)]
     page: PageArgs,
 }
 
 pub(super) fn run(arguments: &PlanArgs, context: &Context) -> ExitCode {
     let checked = arguments.page.check(context).and_then(|()| session::load(&arguments.plans, context));
-    let loaded = match checked {
+    let mut loaded = match checked {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    loaded.settings.memory = arguments.memory.bytes();
     if let Some(file) = &arguments.out
         && let Err(found) = saved::refuse(&loaded.plans, file)
     {

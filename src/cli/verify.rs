@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::exit_code::ExitCode;
+use super::memory::MemoryArgs;
 use super::select::SelectArgs;
 use super::{Context, Output, session};
 use crate::flow::{self, Depth};
@@ -25,6 +26,8 @@ pub(super) struct VerifyArgs {
     level: Option<Level>,
     #[command(flatten)]
     select: SelectArgs,
+    #[command(flatten)]
+    memory: MemoryArgs,
 }
 
 /// How hard to look.
@@ -39,10 +42,11 @@ enum Level {
 }
 
 pub(super) fn run(arguments: &VerifyArgs, context: &Context) -> ExitCode {
-    let loaded = match session::load(&arguments.plans, context) {
+    let mut loaded = match session::load(&arguments.plans, context) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    loaded.settings.memory = arguments.memory.bytes();
     let level = arguments.level.map(|level| match level {
         Level::Counts => Verify::Counts,
         Level::Sample => Verify::Sample,

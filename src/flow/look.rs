@@ -20,8 +20,8 @@ use crate::plan::resolved::{Endpoint, Migration, OnExisting, SPLIT_ROWS, Verify}
 use crate::plan::tiers::{self, Class};
 use crate::plan::{Loaded, ResolvedPlan};
 use crate::run::{
-    Census, JobError, Keys, Observer, Pace, Side, Sides, Silent, census, compare_all, doubles, groups, lost_keys, scan,
-    survey,
+    Census, JobError, Keys, Memory, Observer, Pace, Side, Sides, Silent, SplitSize, census, compare_all, doubles,
+    groups, lost_keys, scan, survey,
 };
 use crate::state::{JobId, StateError, Store};
 
@@ -30,6 +30,8 @@ use crate::state::{JobId, StateError, Store};
 const AT_ONCE: usize = 32;
 /// Most rows whose dynamic field is gone through without being asked, to name the keys that are left behind.
 const DYNAMIC_ROWS: u64 = 1_000_000;
+/// Splits of a census that is only about keys.
+const KEYS_ALONE: SplitSize = SplitSize { rows: SPLIT_ROWS, bytes: u64::MAX };
 
 /// Looks at everything that is selected, and decides. With `waiting`, clusters of Zilliz Cloud that cannot be talked to yet are
 /// waited for, and resumed where the plan allows it.
@@ -40,6 +42,9 @@ pub async fn look(
     waiting: Option<&Waiting<'_>>,
 ) -> Result<View, FlowError> {
     let store = Store::open(&loaded.settings.state)?;
+    let concurrency =
+        loaded.plans.iter().flat_map(|plan| &plan.migrations).map(|migration| migration.limits.concurrency);
+    let memory = Arc::new(Memory::new(loaded.settings.memory, concurrency.max().unwrap_or(1)));
     let mut clouds = Clouds::locate(&mut loaded.plans, &store, selecting, waiting).await?;
     let mut warnings = loaded.warnings;
     let mut clusters = Clusters::default();
@@ -68,9 +73,9 @@ pub async fn look(
             stages.push(Stage {
                 plan: (plan.name.clone(), plan.file.display().to_string()),
                 sides,
-                pace: Pace::new(&tiers::paced(&migration.limits, Class::of(&migration.target))),
+                pace: Pace::new(&tiers::paced(&migration.limits, Class::of(&migration.target)), &memory),
                 at_once: migration.limits.concurrency.max(1),
-                split_rows: migration.limits.split_rows,
+                split: SplitSize { rows: migration.limits.split_rows, bytes: memory.split_bytes() },
                 managed: clouds.pair(migration),
             });
         }
@@ -156,7 +161,7 @@ async fn one(
     depth: Depth,
 ) -> Result<(diff::Entry, Option<Census>), FlowError> {
     let Wanted { address, from, to, planned_to, no_cluster, settings, engine, tiers, units, .. } = want;
-    let Stage { sides, at_once, split_rows, .. } = stage;
+    let Stage { sides, at_once, split, .. } = stage;
     let pinned_hash = plan_hash(&from, &planned_to, &settings);
     let plan_hash = plan_hash(&from, &to, &settings);
     let id = JobId::of(&to.uri, &to.database, &to.collection);
@@ -236,7 +241,7 @@ async fn one(
     if let Some(source) = source {
         let typical = source.schema.typical_row_bytes() as u64;
         let mut compiled = mapping::compile(&source, &seen.settings, &seen.to.collection, from_can, to_can);
-        match rows_of_source(&seen, &source, &compiled, &*sides.source, typical, depth, *split_rows).await {
+        match rows_of_source(&seen, &source, &compiled, &*sides.source, typical, depth, *split).await {
             Ok((rows, census)) => (seen.source_rows, counted) = (Some(rows), census),
             Err(JobError::Cluster(error)) if ends_the_command(&error) => return Err(error.into()),
             Err(error) => source_error = Some(error.to_string()),
@@ -269,7 +274,7 @@ async fn one(
             && seen.settings.on_existing == OnExisting::Converge
             && mapping.blocked.is_empty()
         {
-            seen.row_diff = row_diff(&seen, mapping, census, sides, *at_once).await;
+            seen.row_diff = row_diff(&seen, mapping, census, sides, (*at_once, *split)).await;
         }
     }
     Ok((decide(seen), counted))
@@ -315,7 +320,7 @@ async fn rows_of_source(
     read: &dyn ReadSide,
     typical: u64,
     depth: Depth,
-    split_rows: u64,
+    split: SplitSize,
 ) -> Result<(Rows, Option<Census>), JobError> {
     let database = &seen.from.database;
     // A collection that is not loaded cannot be counted, and looking must not load it.
@@ -330,7 +335,7 @@ async fn rows_of_source(
     let completed = seen.target.as_ref().is_some_and(|target| finished || target.mark.contains_key(MARK_ROWS));
     let each = depth == Depth::Everything || !seen.engine.is_direct() || completed;
     let keys = if each { Keys::Each } else { Keys::Cheaply };
-    let mut taken = census(read, &scan, &groups(mapping), &source.schema.columns(), split_rows, keys).await?;
+    let mut taken = census(read, &scan, &groups(mapping), &source.schema.columns(), split, keys).await?;
     if taken.rows.row_bytes == 0 {
         taken.rows.row_bytes = typical;
     }
@@ -347,7 +352,7 @@ async fn rows_of_target(seen: &Seen, read: &dyn ReadSide) -> Result<Option<Rows>
     let moment = read.moment(&seen.to.database, &target.name).await?;
     let scan = scan(&seen.to.database, target, None, moment);
     let key: Vec<Field> = target.schema.primary_key().cloned().into_iter().collect();
-    Ok(Some(census(read, &scan, &partitions(target), &key, SPLIT_ROWS, Keys::Each).await?.rows))
+    Ok(Some(census(read, &scan, &partitions(target), &key, KEYS_ALONE, Keys::Each).await?.rows))
 }
 
 /// The partitions of a collection, each by itself; all of it where it has no named ones.
@@ -359,7 +364,13 @@ fn partitions(live: &LiveCollection) -> Vec<Vec<String>> {
 }
 
 /// Rows of both sides held against each other, where both can be read; else the plan says that it is done when applied.
-async fn row_diff(seen: &Seen, mapping: &Mapping, census: &Census, sides: &Sides, at_once: usize) -> Option<RowDiff> {
+async fn row_diff(
+    seen: &Seen,
+    mapping: &Mapping,
+    census: &Census,
+    sides: &Sides,
+    (at_once, split): (usize, SplitSize),
+) -> Option<RowDiff> {
     let target = seen.target.as_ref().filter(|target| target.load_state == LoadState::Loaded)?;
     let source = seen.source.as_ref()?;
     let source_scan = scan(&seen.from.database, source, seen.settings.filter.as_deref(), census.moment);
@@ -378,7 +389,7 @@ async fn row_diff(seen: &Seen, mapping: &Mapping, census: &Census, sides: &Sides
         &census.splits,
         mapping,
         Verify::Full,
-        at_once,
+        (at_once, split),
         (observer, &seen.address),
     )
     .await;

@@ -30,11 +30,12 @@ pub fn save(view: &View, state: StatePlace, scanned: bool) -> Result<SavedPlan, 
 pub async fn look_again(
     saved: &SavedPlan,
     file: &Path,
+    memory: u64,
     waiting: Option<&Waiting<'_>>,
 ) -> Result<(View, Vec<Difference>), FlowError> {
     let depth = if saved.scanned { Depth::Everything } else { Depth::Rows };
-    let loaded =
-        Loaded { plans: saved.plans(file), settings: Settings::with_state(saved.state.clone()), warnings: Vec::new() };
+    let settings = Settings { memory, ..Settings::with_state(saved.state.clone()) };
+    let loaded = Loaded { plans: saved.plans(file), settings, warnings: Vec::new() };
     let mut view = look(loaded, depth, &Selecting::All, waiting).await?;
     let found = differences(saved, &view.changes);
     view.saved_plan = Some(saved.checksum().to_owned());

@@ -45,7 +45,7 @@ pub(crate) use connection::Address;
 pub use names::is_milvus_name;
 pub use resolved::ResolvedPlan;
 pub use schema::{PLAN_SCHEMA, SETTINGS_SCHEMA};
-pub use settings::Settings;
+pub use settings::{MEMORY, Settings};
 pub use state_place::StatePlace;
 
 use crate::diagnostic::{Code, Diagnostic, SourceText, Span};

@@ -37,7 +37,12 @@ pub struct Settings {
     pub state: StatePlace,
     /// Limits of migrations that set none; already part of the resolved plans.
     pub limits: Limits,
+    /// Bytes of memory that the process is to keep to.
+    pub memory: u64,
 }
+
+/// Bytes of memory that a process keeps to, where nothing else is said.
+pub const MEMORY: u64 = 256 << 20;
 
 impl Settings {
     /// Where no `vecferry.toml` was found: the state lies beside the first plan.
@@ -46,12 +51,13 @@ impl Settings {
             file: None,
             state: StatePlace::Folder(folder_of(first_plan).join(STATE_FOLDER)),
             limits: limits(None, None),
+            memory: MEMORY,
         }
     }
 
     /// Where nothing counts but the place of the state.
     pub fn with_state(state: StatePlace) -> Self {
-        Self { file: None, state, limits: limits(None, None) }
+        Self { file: None, state, limits: limits(None, None), memory: MEMORY }
     }
 }
 
@@ -122,6 +128,7 @@ impl SettingsFileRead {
             file: Some(self.path.clone()),
             state: state.unwrap_or_else(|| StatePlace::Folder(self.folder().join(STATE_FOLDER))),
             limits: limits(None, self.limits()),
+            memory: MEMORY,
         }
     }
 }

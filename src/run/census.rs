@@ -16,9 +16,6 @@ use crate::diff::Rows;
 use crate::mapping::Mapping;
 use crate::state::Split;
 
-/// Bytes of rows that a split holds, roughly. With four splits in flight, each held once as read and once as sent, a run
-/// stays far below 256 MiB.
-const SPLIT_BYTES: u64 = 8 << 20;
 /// Most rows of a collection whose keys are gone through whatever that costs beside its copy: a tenth of a second at most.
 const FEW_ROWS: u64 = 50_000;
 /// Bytes of a row from which on its keys are gone through, INT64 and VARCHAR. Going through a key costs a server 1.2 µs or 2 µs,
@@ -34,6 +31,15 @@ pub enum Keys {
     Each,
     /// Only where that is cheap beside the copy; else doubled keys are found by those who read the splits.
     Cheaply,
+}
+
+/// How large a split may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SplitSize {
+    /// Most rows.
+    pub rows: u64,
+    /// Most bytes of rows, by the size of a row that a census takes from the first ones.
+    pub bytes: u64,
 }
 
 /// What a census found.
@@ -67,14 +73,14 @@ pub fn groups(mapping: &Mapping) -> Vec<Vec<String>> {
     mapping.routes.iter().map(|route| route.from.clone()).collect()
 }
 
-/// Takes the census of a loaded collection, of the columns `fields`, group of partitions by group. No split gets more rows
-/// than `most_rows`; doubled keys beyond the first of each do not count as such where the keys are not gone through.
+/// Takes the census of a loaded collection, of the columns `fields`, group of partitions by group. No split gets larger
+/// than `split`; doubled keys beyond the first of each do not count as such where the keys are not gone through.
 pub async fn census(
     read: &dyn ReadSide,
     scan: &Scan,
     groups: &[Vec<String>],
     fields: &[Field],
-    most_rows: u64,
+    split: SplitSize,
     keys: Keys,
 ) -> Result<Census, JobError> {
     if groups.is_empty() {
@@ -83,7 +89,7 @@ pub async fn census(
     let whole = Scan { partitions: groups.concat(), ..scan.clone() };
     let physical = read.count(&whole, &KeyRange::ALL).await?;
     let row_bytes = if physical > 0 { row_bytes(read, &whole, fields).await? } else { 0 };
-    let split_rows = (SPLIT_BYTES / row_bytes.max(1)).clamp(1, most_rows.max(1));
+    let split_rows = (split.bytes / row_bytes.max(1)).clamp(1, split.rows.max(1));
     let counted = Rows { physical, row_bytes, ..Rows::default() };
     if keys == Keys::Cheaply
         && !is_cheap(&scan.key, &counted)

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use futures::{StreamExt, TryStreamExt};
 
 use super::mapped::{self, MappedRows};
-use super::{Event, JobError, Observer, whole};
+use super::{Event, JobError, Observer, SplitSize, whole};
 use crate::cluster::{ReadSide, Scan};
 use crate::collection::{Field, Fingerprint, Key, KeyRange, RowBatch, RowHasher};
 use crate::diff::{Difference, DifferenceKind, RowDiff};
@@ -216,18 +216,19 @@ pub struct Comparison {
     pub ranges: (usize, usize),
 }
 
-/// Compares all ranges, `at_once` at a time. Rows to write are not kept.
+/// Compares all ranges, `at_once` at a time; where rows are compared as a whole, the target is read in ranges of `size`. Rows to
+/// write are not kept.
 pub async fn compare_all(
     source: Side<'_>,
     target: Side<'_>,
     splits: &[Split],
     mapping: &Mapping,
     level: Verify,
-    at_once: usize,
+    (at_once, size): (usize, SplitSize),
     (observer, address): (&dyn Observer, &str),
 ) -> Result<Comparison, JobError> {
     if mapping.columns.identity.is_none() {
-        return whole::compare(source, target, splits, mapping, level, at_once, (observer, address)).await;
+        return whole::compare(source, target, splits, mapping, level, (at_once, size), (observer, address)).await;
     }
     let narrow = mapping.columns.narrowed(level);
     let sample = Sample::new(level, splits.len());

@@ -3,6 +3,8 @@
 use futures::StreamExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::SemaphorePermit;
+
 use super::job::Job;
 use super::retries::Retry;
 use super::{Event, JobError, mapped};
@@ -13,6 +15,12 @@ use crate::state::{Progress, Record, Split, Tally};
 
 /// Bytes of one request. Servers take 64 MiB and more; smaller requests keep the pipeline even.
 pub(super) const REQUEST_BYTES: usize = 8 << 20;
+
+/// Room for rows in memory, and one of the requests that read at once.
+pub(super) struct Room<'a> {
+    lane: SemaphorePermit<'a>,
+    room: SemaphorePermit<'a>,
+}
 
 /// Whether rows of keys that exist may be there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,13 +44,29 @@ pub(super) enum Written {
 }
 
 impl Job<'_> {
-    /// Copies all splits that are not done. After the first error no new split begins; those in flight end.
+    /// Room for the rows of a split in memory, so many times, and the right to read it; unless somebody asked to stop.
+    pub(super) async fn room_to_read(&self, split: &Split, times: u64) -> Result<Room<'_>, JobError> {
+        let room = self.pace.memory.hold(self.bytes_of(split).saturating_mul(times)).await?;
+        let lane = self.pace.reads.acquire().await.map_err(|_| JobError::Interrupted)?;
+        if self.stop.is_cancelled() { Err(JobError::Interrupted) } else { Ok(Room { lane, room }) }
+    }
+
+    /// Bytes of the rows of a split, as far as the census tells.
+    fn bytes_of(&self, split: &Split) -> u64 {
+        match self.state(|job| job.header.row_bytes) {
+            0 => self.pace.split.bytes,
+            row_bytes => split.rows.saturating_mul(row_bytes),
+        }
+    }
+
+    /// Copies all splits that are not done: as many are read as are written at the same time. After the first error no new split
+    /// begins; those in flight end.
     pub(super) async fn copy(&self) -> Result<(), JobError> {
         let open: Vec<usize> = self.state(|job| {
             let open = |progress: &Progress| !matches!(progress, Progress::Done(_));
             job.progress.iter().enumerate().filter(|(_, progress)| open(progress)).map(|(number, _)| number).collect()
         });
-        let source = self.source_scan().await?;
+        let source = self.source_scan_since_census().await?;
         let target = if self.converging() { Some(self.target_scan().await?) } else { None };
         let failed = AtomicBool::new(false);
         let mut results = futures::stream::iter(open)
@@ -59,7 +83,7 @@ impl Job<'_> {
                     result
                 }
             })
-            .buffer_unordered(self.at_once);
+            .buffer_unordered(2 * self.pace.at_once);
         let mut first_error = None;
         while let Some(result) = results.next().await {
             if let Err(error) = result {
@@ -91,11 +115,8 @@ impl Job<'_> {
     }
 
     pub(super) async fn copy_split(&self, number: usize, source: &Scan, target: Option<&Scan>) -> Result<(), JobError> {
-        let _slot = self.slots.acquire().await.map_err(|_| JobError::Interrupted)?;
-        if self.stop.is_cancelled() {
-            return Err(JobError::Interrupted);
-        }
         let Some((split, progress)) = self.split_of(number) else { return Ok(()) };
+        let Room { lane, room: _room } = self.room_to_read(&split, 1).await?;
         self.check_partitions(&split)?;
         if let Some(target) = target {
             return self.converge_split(number, &split, source, target).await;
@@ -112,6 +133,12 @@ impl Job<'_> {
         rows.all_fit(&self.entry.seen.from.to_string())?;
         let hasher = RowHasher::new(self.mapping.columns.write.clone());
         let fingerprint = hasher.fingerprint_of(&rows.batches)?;
+        // Whoever waits for its turn to read need not wait until this split is written.
+        drop(lane);
+        let _lane = self.pace.writes.acquire().await.map_err(|_| JobError::Interrupted)?;
+        if self.stop.is_cancelled() {
+            return Err(JobError::Interrupted);
+        }
         // From here on the split may have been tried, and the disk knows before the server does.
         self.record(&Record::Started { split: number }).await?;
         self.quarantine.keep(number, &rows.quarantined).await?;
@@ -154,7 +181,7 @@ impl Job<'_> {
     ) -> Result<Written, JobError> {
         let mut rest = Some(batch);
         while let Some(batch) = rest.take() {
-            let bytes = self.throttle.request_bytes(self.request.size());
+            let bytes = self.pace.throttle.request_bytes(self.request.size());
             let pieces = batch.bytes().div_ceil(bytes).max(1);
             let rows = batch.rows().div_ceil(pieces).max(1).min(batch.rows());
             let piece = batch.slice(0, rows);
@@ -180,7 +207,7 @@ impl Job<'_> {
     /// as an upsert: it makes no difference then whether they did.
     async fn send(&self, to: &Destination, rows: &RowBatch, mode: &mut Mode) -> Result<Written, JobError> {
         let mut patience = self.sides.target.patience();
-        self.throttle.wait(rows.bytes()).await;
+        self.pace.throttle.wait(rows.bytes()).await;
         loop {
             self.fence().await?;
             if *mode == Mode::Upsert {

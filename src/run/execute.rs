@@ -9,11 +9,11 @@ use futures::StreamExt;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::census::Census;
+use super::census::{Census, SplitSize};
 use super::job::{Job, Sides, Success, Tools};
 use super::retries::{self, Retried};
 use super::throttle::Throttle;
-use super::{Event, JobError, ManagedPair, Observer, managed};
+use super::{Event, JobError, ManagedPair, Memory, Observer, managed};
 use crate::cluster::ReadSide;
 use crate::diff::{Entry, MARK_RUN, Place, Prior, Work};
 use crate::mapping::Rewrite;
@@ -21,8 +21,8 @@ use crate::plan::resolved::{Engine, Limits};
 use crate::state::{FORMAT, Header, JobId, Journal, Lock, MANAGED_FORMAT, StateError, Store};
 
 /// Collections in progress for each split in flight: most of a small collection's time is waiting for the server to make,
-/// index and load it.
-const COLLECTIONS_PER_SPLIT: usize = 4;
+/// flush, index and load it.
+const COLLECTIONS_PER_SPLIT: usize = 16;
 /// A wait for a lock that nobody needs to hear of.
 const SHORT_WAIT: Duration = Duration::from_secs(2);
 /// How long a source may take to be released once somebody asked to stop.
@@ -60,21 +60,28 @@ pub struct Task<'a> {
 
 /// The limits of a migration, as its collections share them.
 pub struct Pace {
-    pub(super) slots: Semaphore,
+    /// One for each split that is read at once.
+    pub(super) reads: Semaphore,
+    /// One for each split that is written at once, so that the next ones are read meanwhile.
+    pub(super) writes: Semaphore,
     pub(super) at_once: usize,
-    pub(super) split_rows: u64,
+    pub(super) split: SplitSize,
     pub(super) throttle: Throttle,
+    /// Shared by all migrations.
+    pub(super) memory: Arc<Memory>,
 }
 
 impl Pace {
     /// A pace within these limits.
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &Limits, memory: &Arc<Memory>) -> Self {
         let at_once = limits.concurrency.max(1);
         Self {
-            slots: Semaphore::new(at_once),
+            reads: Semaphore::new(at_once),
+            writes: Semaphore::new(at_once),
             at_once,
-            split_rows: limits.split_rows,
+            split: SplitSize { rows: limits.split_rows, bytes: memory.split_bytes() },
             throttle: Throttle::new(limits.write_mb_per_s),
+            memory: Arc::clone(memory),
         }
     }
 }
@@ -202,10 +209,7 @@ async fn one(execution: &Execution<'_>, task: Task<'_>) -> Ended {
         quarantine,
         sides: &sides,
         observer: execution.observer,
-        slots: &task.pace.slots,
-        at_once: task.pace.at_once,
-        split_rows: task.pace.split_rows,
-        throttle: &task.pace.throttle,
+        pace: task.pace,
         stop: execution.stop,
         census: task.census,
         lock: &lock,

@@ -10,12 +10,14 @@ use super::job::{Job, Success};
 use super::mapped::beside_key;
 use super::{Event, JobError};
 use crate::cluster::{Moment, Scan};
-use crate::collection::{DataType, Field, Index, KeyRange, LoadState};
+use crate::collection::{DataType, Field, Index, KeyRange, LiveCollection, LoadState};
 use crate::state::Record;
 
 /// Rows among which texts to search for are looked for, and searches for each function.
 const SEARCHED_ROWS: usize = 100;
 const SEARCHES: usize = 5;
+/// Bytes of rows up to which a collection is small: they are flushed as one part of it.
+const SMALL: u64 = 64 << 20;
 
 impl Job<'_> {
     /// Everything after the copy.
@@ -27,7 +29,8 @@ impl Job<'_> {
         self.unless_stopped(target.flush(&to.database, &to.collection)).await?;
         if self.is_counted_by_the_server() {
             self.phase("indexing").await?;
-            self.make_indexes(&self.mapping.indexes, &[]).await?;
+            let live = target.describe(&to.database, &to.collection).await?;
+            self.make_indexes(&self.mapping.indexes, &live.map(|live| live.indexes).unwrap_or_default()).await?;
             self.phase("verifying").await?;
             if let Some(success) = self.prove_by_statistics().await? {
                 self.fence().await?;
@@ -109,6 +112,28 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// Makes the indexes of a small collection before it has rows. Milvus 2.3.5 builds an index that was there before its rows
+    /// as soon as they are flushed, and one that comes after them, together with many others, up to a minute later. Of a
+    /// large collection each part would be indexed that is merged with others soon, and while rows are still being copied.
+    pub(super) async fn make_early_indexes(&self, there: Option<LiveCollection>) -> Result<(), JobError> {
+        let (rows, counted) = self.state(|job| (job.rows_expected().unwrap_or_default(), job.header.row_bytes));
+        let row_bytes = if counted > 0 { counted } else { self.source.schema.typical_row_bytes() as u64 };
+        let Some(live) = there.filter(|_| !self.converging() && rows.saturating_mul(row_bytes) <= SMALL) else {
+            return Ok(());
+        };
+        let wanted = self.indexes_wanted(live.load_state == LoadState::Loaded);
+        self.create_indexes(&wanted, &live.indexes).await
+    }
+
+    /// The indexes that the plan wants, and those that only loading needs.
+    fn indexes_wanted(&self, is_loaded: bool) -> Vec<Index> {
+        let mut wanted = self.mapping.indexes.clone();
+        if self.entry.seen.target_load_needs_index && !is_loaded && !self.may_be_counted_by_the_server() {
+            wanted.extend(self.indexes_for_reading());
+        }
+        wanted
+    }
+
     /// Makes the indexes that are missing, waits for them and loads the target. Returns whether it was loaded before.
     async fn make_readable(&self) -> Result<bool, JobError> {
         let to = &self.entry.seen.to;
@@ -131,11 +156,16 @@ impl Job<'_> {
 
     /// Makes those of the wanted indexes whose fields have none, and waits until all are built.
     pub(super) async fn make_indexes(&self, wanted: &[Index], there: &[Index]) -> Result<(), JobError> {
+        self.create_indexes(wanted, there).await?;
+        self.wait_for_indexes().await
+    }
+
+    async fn create_indexes(&self, wanted: &[Index], there: &[Index]) -> Result<(), JobError> {
         let (to, target) = (&self.entry.seen.to, &self.sides.target);
         for index in wanted.iter().filter(|index| !there.iter().any(|have| have.field == index.field)) {
             target.create_index(&to.database, &to.collection, index).await?;
         }
-        self.wait_for_indexes().await
+        Ok(())
     }
 
     /// Waits until all indexes of the target are built, and tells how far they are.

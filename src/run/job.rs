@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::runtime::RuntimeFlavor;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use super::census::{Census, Keys, census, groups, scan};
 use super::copy::REQUEST_BYTES;
+use super::execute::Pace;
 use super::made::made_otherwise;
 use super::moved::Moved;
 use super::retries::{Retried, Retry};
-use super::throttle::Throttle;
 use super::{Event, JobError, Observer, unique};
-use crate::cluster::{ClusterError, Destination, FIRST_PAGE, Fitting, NewCollection, ReadSide, Scan, WriteSide};
+use crate::cluster::{
+    ClusterError, Destination, FIRST_PAGE, Fitting, Moment, NewCollection, ReadSide, Scan, WriteSide,
+};
 use crate::collection::{LiveCollection, LoadState};
 use crate::diff::{Entry, MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, Work};
 use crate::mapping::{Mapping, Touched};
@@ -68,10 +69,7 @@ pub struct Job<'a> {
     pub(super) source: &'a LiveCollection,
     pub(super) sides: &'a Sides,
     pub(super) observer: &'a dyn Observer,
-    pub(super) slots: &'a Semaphore,
-    pub(super) at_once: usize,
-    pub(super) split_rows: u64,
-    pub(super) throttle: &'a Throttle,
+    pub(super) pace: &'a Pace,
     pub(super) stop: &'a CancellationToken,
     pub(super) run: String,
     pub(super) quarantine: Quarantine,
@@ -87,6 +85,8 @@ pub struct Job<'a> {
     retried: Mutex<Retried>,
     /// Whether rows were sent that may have been there already.
     pub(super) resent: AtomicBool,
+    /// As of when the census was taken.
+    moment: OnceLock<Moment>,
 }
 
 /// What a job needs beside its entry.
@@ -95,14 +95,8 @@ pub struct Tools<'a> {
     pub sides: &'a Sides,
     /// Who is told.
     pub observer: &'a dyn Observer,
-    /// One for each split in flight, shared by all jobs of a migration.
-    pub slots: &'a Semaphore,
-    /// How many splits of one collection are in flight at once.
-    pub at_once: usize,
-    /// Most rows of a split.
-    pub split_rows: u64,
-    /// The migration's rate.
-    pub throttle: &'a Throttle,
+    /// The migration's limits, which all its jobs share.
+    pub pace: &'a Pace,
     /// Asks to stop.
     pub stop: &'a CancellationToken,
     /// The census that the diff was made from, if one was taken.
@@ -128,10 +122,7 @@ impl<'a> Job<'a> {
             source,
             sides: tools.sides,
             observer: tools.observer,
-            slots: tools.slots,
-            at_once: tools.at_once,
-            split_rows: tools.split_rows,
-            throttle: tools.throttle,
+            pace: tools.pace,
             stop: tools.stop,
             run: journal.job().header.run.clone(),
             quarantine: tools.quarantine,
@@ -143,6 +134,7 @@ impl<'a> Job<'a> {
             census: Mutex::new(tools.census),
             retried: Mutex::default(),
             resent: AtomicBool::new(false),
+            moment: OnceLock::new(),
         }
     }
 
@@ -231,8 +223,9 @@ impl<'a> Job<'a> {
             self.make().await?;
         }
         self.fence().await?;
-        self.make_partitions().await?;
+        let there = self.make_partitions().await?;
         self.begun();
+        self.make_early_indexes(there).await?;
         self.prepare_target().await?;
         self.phase("copying").await?;
         self.copy().await?;
@@ -298,19 +291,15 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
-    pub(super) async fn make_partitions(&self) -> Result<(), JobError> {
+    /// Makes the partitions that are missing. Returns the target as it was before, where it is there.
+    pub(super) async fn make_partitions(&self) -> Result<Option<LiveCollection>, JobError> {
         let to = &self.entry.seen.to;
-        let there = self
-            .sides
-            .target
-            .describe(&to.database, &to.collection)
-            .await?
-            .map(|live| live.partitions)
-            .unwrap_or_default();
+        let live = self.sides.target.describe(&to.database, &to.collection).await?;
+        let there = live.as_ref().map(|live| live.partitions.as_slice()).unwrap_or_default();
         for name in self.mapping.partitions.iter().filter(|name| !there.contains(name)) {
             self.sides.target.create_partition(&to.database, &to.collection, name).await?;
         }
-        Ok(())
+        Ok(live)
     }
 
     /// Loads the source where it is not loaded. The journal hears of it first, so that whoever finishes the job releases it.
@@ -346,10 +335,15 @@ impl<'a> Job<'a> {
                 self.phase("counting").await?;
                 let (scan, groups) = (self.source_scan().await?, groups(self.mapping));
                 let fields = &self.mapping.columns.read;
-                self.unless_stopped(census(&*self.sides.source, &scan, &groups, fields, self.split_rows, Keys::Cheaply))
+                self.unless_stopped(census(&*self.sides.source, &scan, &groups, fields, self.pace.split, Keys::Cheaply))
                     .await?
             }
         };
+        if !census.moment.snapshot {
+            // The first query at a new timestamp waits a fifth of a second until the server has come so far; the copy may as well
+            // read at the one that it has waited for. A snapshot is not kept for as long as somebody may think about a diff.
+            let _ = self.moment.set(census.moment);
+        }
         if census.rows.unreadable > 0 {
             return Err(JobError::Unreadable {
                 source_name: self.entry.seen.from.to_string(),
@@ -389,6 +383,13 @@ impl<'a> Job<'a> {
             (job.rows_done(), job.rows_expected().unwrap_or_default(), row_bytes)
         });
         self.tell(&Event::Begun { done, total, row_bytes });
+    }
+
+    /// The source as a whole, as fresh as its census at least.
+    pub(super) async fn source_scan_since_census(&self) -> Result<Scan, JobError> {
+        let Some(moment) = self.moment.get() else { return self.source_scan().await };
+        let from = &self.entry.seen.from;
+        Ok(scan(&from.database, self.source, self.entry.seen.settings.filter.as_deref(), *moment))
     }
 
     /// The source as a whole, as of now.

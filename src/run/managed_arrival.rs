@@ -163,7 +163,7 @@ impl Job<'_> {
         let level = self.entry.verify();
         let fields = columns.narrowed(level).read;
         let taken =
-            census(&*self.sides.source, &source, &groups(self.mapping), &fields, self.split_rows, Keys::Cheaply)
+            census(&*self.sides.source, &source, &groups(self.mapping), &fields, self.pace.split, Keys::Cheaply)
                 .await?;
         if taken.rows.unreadable > 0 {
             return Err(JobError::Unreadable {
@@ -182,7 +182,7 @@ impl Job<'_> {
             &taken.splits,
             self.mapping,
             level,
-            self.at_once,
+            (self.pace.at_once, self.pace.split),
             (self.observer, &seen.address),
         )
         .await

@@ -120,10 +120,7 @@ pub(super) async fn run<'a>(
             quarantine,
             sides: &held.sides,
             observer: execution.observer,
-            slots: &held.task.pace.slots,
-            at_once: held.task.pace.at_once,
-            split_rows: held.task.pace.split_rows,
-            throttle: &held.task.pace.throttle,
+            pace: held.task.pace,
             stop: execution.stop,
             // The source may have changed since the look, and the job copied it as it was then.
             census: None,

@@ -92,13 +92,17 @@ impl Job<'_> {
     /// collection that this very attempt made, each acknowledged, so there is nothing that the number could hide. It ignores rows
     /// that were deleted or replaced, which is why it proves nothing elsewhere.
     pub(super) fn is_counted_by_the_server(&self) -> bool {
-        let settings = &self.entry.seen.settings;
+        self.may_be_counted_by_the_server() && self.state(|job| job.splits_done() == job.progress.len())
+    }
+
+    /// The same while rows are still to come.
+    pub(super) fn may_be_counted_by_the_server(&self) -> bool {
         self.entry.verify() == Verify::Counts
-            && !settings.load
+            && !self.entry.seen.settings.load
             && !self.converging()
             && self.mapping.searched.is_empty()
             && !self.resent.load(Ordering::Relaxed)
-            && self.state(|job| job.attempts == 1 && job.splits_done() == job.progress.len())
+            && self.state(|job| job.attempts == 1)
     }
 
     /// Proves by that number, which needs no loaded target. None where it does not agree or is not to be had: then rows are counted.
@@ -130,7 +134,8 @@ impl Job<'_> {
             let columns = &self.mapping.columns;
             let moved = self.splits_that_moved_as_a_whole(&source).await?;
             let (there, physical) =
-                whole::of_target(&*self.sides.target, &target, columns, level, self.at_once).await?;
+                whole::of_target(&*self.sides.target, &target, columns, level, (self.pace.at_once, self.pace.split))
+                    .await?;
             let difference = whole::difference(expected, there, physical, level);
             if difference == RowDiff::default() && moved == 0 && !open {
                 return Ok(self.proven(found));
@@ -171,11 +176,11 @@ impl Job<'_> {
             let hasher = &hasher;
             async move {
                 let Progress::Done(tally) = progress else { return Ok(false) };
-                let _slot = self.slot().await?;
+                let _room = self.room_to_read(&split, 1).await?;
                 self.has_moved(source, &split, &tally, (columns, hasher)).await
             }
         });
-        let moved: Vec<bool> = looks.buffered(self.at_once).try_collect().await?;
+        let moved: Vec<bool> = looks.buffered(self.pace.at_once).try_collect().await?;
         Ok(moved.into_iter().filter(|moved| *moved).count())
     }
 
@@ -185,12 +190,6 @@ impl Job<'_> {
             let splits = job.splits.iter().flatten().cloned().zip(job.progress.iter().cloned());
             splits.enumerate().map(|(number, (split, progress))| (number, split, progress)).collect()
         })
-    }
-
-    /// The right to have one more split in memory, unless somebody asked to stop.
-    async fn slot(&self) -> Result<tokio::sync::SemaphorePermit<'_>, JobError> {
-        let slot = self.slots.acquire().await.map_err(|_| JobError::Interrupted)?;
-        if self.stop.is_cancelled() { Err(JobError::Interrupted) } else { Ok(slot) }
     }
 
     /// Whether rows that only the target has stay: where the plan writes into a collection as it stands, unless it prunes.
@@ -235,7 +234,7 @@ impl Job<'_> {
             let (columns, hasher) = if whole { &all } else { &keys };
             let read_again = whole && again.takes(number);
             async move {
-                let _slot = self.slot().await?;
+                let _room = self.room_to_read(&split, if read_again { 2 } else { 1 }).await?;
                 let Progress::Done(tally) = progress else {
                     return Ok((number, Wrong { target: true, source: false }));
                 };
@@ -257,7 +256,7 @@ impl Job<'_> {
                 Ok::<_, JobError>((number, Wrong { target, source }))
             }
         });
-        let found: Vec<(usize, Wrong)> = checks.buffered(self.at_once).try_collect().await?;
+        let found: Vec<(usize, Wrong)> = checks.buffered(self.pace.at_once).try_collect().await?;
         Ok(found.into_iter().filter(|(_, wrong)| wrong.target || wrong.source).collect())
     }
 

@@ -4,12 +4,12 @@
 use futures::{StreamExt, TryStreamExt};
 
 use super::compare::{Comparison, Side};
-use super::{Event, JobError, Keys, Observer, census, mapped, reader};
+use super::{Event, JobError, Keys, Observer, SplitSize, census, mapped, reader};
 use crate::cluster::{ReadSide, Scan};
 use crate::collection::{Fingerprint, KeyRange, RowHasher};
 use crate::diff::RowDiff;
 use crate::mapping::{Columns, Mapping, merge_touched};
-use crate::plan::resolved::{SPLIT_ROWS, Verify};
+use crate::plan::resolved::Verify;
 use crate::state::Split;
 
 /// What the target holds as a whole: each row once, and physical rows.
@@ -18,7 +18,7 @@ pub async fn of_target(
     scan: &Scan,
     columns: &Columns,
     level: Verify,
-    at_once: usize,
+    (at_once, size): (usize, SplitSize),
 ) -> Result<(Fingerprint, u64), JobError> {
     let scan = Scan { partitions: Vec::new(), ..scan.clone() };
     let physical = read.count(&scan, &KeyRange::ALL).await?;
@@ -26,7 +26,7 @@ pub async fn of_target(
         return Ok((Fingerprint { rows: physical, sum: 0 }, physical));
     }
     let fields = mapped::beside_key(columns, &columns.write);
-    let taken = census(read, &scan, &[Vec::new()], &fields, SPLIT_ROWS, Keys::Cheaply).await?;
+    let taken = census(read, &scan, &[Vec::new()], &fields, size, Keys::Cheaply).await?;
     // The key is hashed with the rows where it comes from the source, and not where the server made it.
     let hasher = RowHasher::new(columns.write.clone());
     let parts = futures::stream::iter(&taken.splits).map(|split| {
@@ -63,7 +63,7 @@ pub async fn compare(
     splits: &[Split],
     mapping: &Mapping,
     level: Verify,
-    at_once: usize,
+    (at_once, size): (usize, SplitSize),
     (observer, address): (&dyn Observer, &str),
 ) -> Result<Comparison, JobError> {
     let columns = &mapping.columns;
@@ -83,7 +83,7 @@ pub async fn compare(
         merge_touched(&mut all.touched, part.touched);
     }
     all.rows = expected.rows;
-    let (found, physical) = of_target(target.read, target.scan, columns, level, at_once).await?;
+    let (found, physical) = of_target(target.read, target.scan, columns, level, (at_once, size)).await?;
     all.diff = difference(expected, found, physical, level);
     if all.diff != RowDiff::default() {
         all.ranges.0 = splits.len();

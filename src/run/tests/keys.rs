@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use crate::cluster::{ClusterError, ErrorKind, FIRST_PAGE, Fitting, Moment, ReadSide, Result, Scan, Watch};
 use crate::collection::{Capabilities, DataType, Field, Key, KeyRange, LiveCollection, RowBatch};
 use crate::diff::Rows;
+use crate::run::SplitSize;
 use crate::run::{Census, Keys, borders, census};
 use crate::state::Split;
 
@@ -267,7 +268,7 @@ fn text_keys_are_cut_evenly_whatever_they_are() {
 fn taken(collection: &Collection, groups: &[Vec<String>], keys: Keys) -> (Census, u64) {
     let scan = collection.scan();
     let fields = [scan.key.clone()];
-    let census = census(collection, &scan, groups, &fields, SPLIT, keys);
+    let census = census(collection, &scan, groups, &fields, SplitSize { rows: SPLIT, bytes: 8 << 20 }, keys);
     let census = futures::executor::block_on(census).unwrap();
     let (mut after, mut sum) = (None, 0);
     for Split { range, rows, .. } in census.splits.iter().filter(|split| Some(&split.partitions) == groups.first()) {

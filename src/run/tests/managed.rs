@@ -18,6 +18,7 @@ use crate::diagnostic::Code;
 use crate::diff::{Action, Entry, MARK_ROWS, Place, Prior, Rows, Seen, Work, decide};
 use crate::mapping;
 use crate::plan::resolved::{Engine, Limits, OnExisting, Settings, Tier};
+use crate::run::Memory;
 use crate::run::{Execution, JobError, ManagedPair, Pace, Report, Sides, Silent, Task, execute};
 use crate::state::{JobId, ManagedStage, Outcome, Store};
 
@@ -126,7 +127,10 @@ impl Stand {
         self.service.stage.death = Arc::new(Notify::new());
         self.service.stage.stop = CancellationToken::new();
         let stage = self.service.stage.clone();
-        let pace = Pace::new(&Limits { write_mb_per_s: None, concurrency: 2, split_rows: 3 });
+        let pace = Pace::new(
+            &Limits { write_mb_per_s: None, concurrency: 2, split_rows: 3 },
+            &Arc::new(Memory::new(256 << 20, 2)),
+        );
         let pair = Arc::new(ManagedPair {
             control: Arc::new(self.service.clone()),
             from: "in01-old".into(),

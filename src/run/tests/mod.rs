@@ -146,7 +146,7 @@ fn attempt(
         source: Arc::new(FakeCluster::new(stage.clone(), false)),
         target: Arc::new(FakeCluster::new(stage.clone(), true)),
     };
-    let pace = Pace::new(&limits(case));
+    let pace = Pace::new(&limits(case), &Arc::new(Memory::new(256 << 20, case.at_once)));
     let (run, watcher) = (format!("run-{number}"), Watcher(stage.clone()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
