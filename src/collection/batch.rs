@@ -38,6 +38,9 @@ pub enum BatchError {
     /// A type that vecferry has no form for.
     #[error("field `{0}` is of a type that vecferry cannot carry")]
     Unsupported(String),
+    /// A column is not made as the protocol says.
+    #[error("column `{0}` came in a form that the protocol does not know")]
+    Malformed(String),
     /// A column would take more memory than an answer may.
     #[error("column `{0}` holds so many nulls that it takes too much memory")]
     TooLarge(String),
@@ -135,6 +138,18 @@ impl RowBatch {
         (0..self.rows()).map(|row| self.key(row))
     }
 
+    /// The smallest key, or none in an empty batch.
+    fn min_key(&self) -> Option<Key> {
+        let column = self.record.column(self.key_column);
+        match column.as_primitive_opt::<Int64Type>() {
+            Some(keys) => keys.values().iter().min().map(|key| Key::Int(*key)),
+            None => {
+                let keys = column.as_string::<i32>();
+                (0..keys.len()).map(|row| keys.value(row)).min().map(|key| Key::Text(key.to_owned()))
+            }
+        }
+    }
+
     /// The largest key, or none in an empty batch.
     pub fn max_key(&self) -> Option<Key> {
         let column = self.record.column(self.key_column);
@@ -149,6 +164,10 @@ impl RowBatch {
 
     /// Refuses a batch with a key outside `range`: a server that answers another question must not be believed.
     pub fn check_range(&self, range: &KeyRange) -> Result<(), BatchError> {
+        // A range holds all keys between two that it holds.
+        if [self.min_key(), self.max_key()].iter().flatten().all(|key| range.contains(key)) {
+            return Ok(());
+        }
         match self.keys().find(|key| !range.contains(key)) {
             None => Ok(()),
             Some(key) => Err(BatchError::OutOfRange { key: key.to_string(), range: range.to_string() }),
@@ -170,7 +189,6 @@ impl RowBatch {
     /// Without the second and later rows of each key, and how many those were. Milvus 2.3.5 returns one row a key, but its
     /// upsert keeps doubles that come within one request, so no batch may ever carry them.
     pub fn distinct(self) -> Result<(Self, usize), BatchError> {
-        let mut seen = std::collections::HashSet::with_capacity(self.rows());
         let keep: Vec<bool> = match self.record.column(self.key_column).as_primitive_opt::<Int64Type>() {
             Some(keys) => {
                 if keys.values().windows(2).all(|pair| pair[0] < pair[1]) {
@@ -181,6 +199,10 @@ impl RowBatch {
             }
             None => {
                 let keys = self.record.column(self.key_column).as_string::<i32>();
+                if (1..keys.len()).all(|row| keys.value(row - 1) < keys.value(row)) {
+                    return Ok((self, 0));
+                }
+                let mut seen = std::collections::HashSet::with_capacity(keys.len());
                 (0..keys.len()).map(|row| seen.insert(keys.value(row))).collect()
             }
         };

@@ -13,7 +13,7 @@ use arrow_buffer::{ArrowNativeType, ToByteSlice};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{BatchError, DataType, Field, RowBatch, hash_json};
+use super::{BatchError, DataType, Field, JsonHasher, RowBatch};
 
 /// The sum of row hashes and the number of rows in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -100,11 +100,11 @@ impl RowHasher {
                 Column::new(field, array)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let mut bytes = Vec::with_capacity(256);
+        let (mut bytes, mut json) = (Vec::with_capacity(256), JsonHasher::default());
         for number in 0..batch.rows() {
             bytes.clear();
             for column in &columns {
-                column.write(number, &mut bytes);
+                column.write(number, &mut json, &mut bytes);
             }
             row(number, xxh3_128(&bytes));
         }
@@ -180,7 +180,7 @@ impl<'a> Column<'a> {
 
     /// Appends a row's value, so that no two different rows give the same bytes: a marker for null, then values of fixed
     /// size as they are and others behind their length.
-    fn write(&self, row: usize, out: &mut Vec<u8>) {
+    fn write(&self, row: usize, json: &mut JsonHasher, out: &mut Vec<u8>) {
         match self {
             Self::Bool(array) => {
                 if mark(*array, row, out) {
@@ -211,9 +211,9 @@ impl<'a> Column<'a> {
                 // A row without dynamic keys is `{}` to some servers and null to others.
                 if *dynamic && array.is_null(row) {
                     out.push(1);
-                    out.extend_from_slice(&hash_json(b"{}").to_le_bytes());
+                    out.extend_from_slice(&json.hash(b"{}").to_le_bytes());
                 } else if mark(*array, row, out) {
-                    out.extend_from_slice(&hash_json(array.value(row)).to_le_bytes());
+                    out.extend_from_slice(&json.hash(array.value(row)).to_le_bytes());
                 }
             }
             Self::Sparse(array) => {
@@ -235,7 +235,7 @@ impl<'a> Column<'a> {
                     let range = offsets[row].as_usize()..offsets[row + 1].as_usize();
                     out.extend_from_slice(&(range.len() as u64).to_le_bytes());
                     for item in range {
-                        items.write(item, out);
+                        items.write(item, json, out);
                     }
                 }
             }
@@ -282,8 +282,12 @@ fn vector<T: ArrowNativeType>(list: &FixedSizeListArray, values: &[T], row: usiz
 /// A sparse vector by its (index, value) pairs, in the order of the indexes, whatever order they came in.
 fn sparse(bytes: &[u8], out: &mut Vec<u8>) {
     let (pairs, rest) = bytes.as_chunks::<8>();
-    let mut pairs: Vec<[u8; 8]> = pairs.to_vec();
-    pairs.sort_by_key(|pair| u32::from_le_bytes([pair[0], pair[1], pair[2], pair[3]]));
+    let index = |pair: &[u8; 8]| u32::from_le_bytes([pair[0], pair[1], pair[2], pair[3]]);
+    if pairs.is_sorted_by_key(index) {
+        return sized(bytes, out);
+    }
+    let mut pairs = pairs.to_vec();
+    pairs.sort_by_key(index);
     out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
     out.extend_from_slice(pairs.as_flattened());
     out.extend_from_slice(rest);

@@ -16,7 +16,7 @@ pub use capabilities::{Capabilities, LengthUnit};
 pub use data_type::DataType;
 pub use field_path::FieldPath;
 pub use fingerprint::{Fingerprint, RowHasher};
-pub use json_value::hash_json;
+pub use json_value::JsonHasher;
 pub use key::{Key, KeyRange};
 pub use schema::{
     CollectionSchema, Consistency, DEFAULT_PARTITION, DYNAMIC_FIELD, DefaultValue, Field, Function, FunctionKind,

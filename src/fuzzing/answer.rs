@@ -4,12 +4,13 @@ mod damage;
 mod honest;
 
 use arbitrary::{Result, Unstructured};
+use bytes::Bytes;
 use milvus::proto::common::Status;
 use milvus::proto::milvus::{DescribeCollectionResponse, QueryResults};
 use milvus::proto::schema::FieldData;
 use prost::Message;
 
-use crate::cluster::milvus::{capabilities, decode, describe, encode, status};
+use crate::cluster::milvus::{capabilities, decode, describe, encode, status, wire};
 use crate::collection::{DYNAMIC_FIELD, DataType, Field, KeyRange, RowBatch, RowHasher};
 
 /// An answer is refused, or is a batch that keeps what a batch promises; the first byte says how the rest becomes one.
@@ -29,7 +30,9 @@ pub fn answer(bytes: &[u8]) {
 /// Any bytes as an answer to a query.
 fn raw(source: &mut Unstructured<'_>) -> Result<()> {
     let (fields, _) = honest::fields(source)?;
-    if let Ok(message) = QueryResults::decode(source.peek_bytes(source.len()).unwrap_or_default()) {
+    let bytes = source.peek_bytes(source.len()).unwrap_or_default();
+    if let Ok(message) = wire::Answer::decode(bytes) {
+        let _count = decode::count(&message.fields_data);
         accept(&fields, message.fields_data);
     }
     Ok(())
@@ -80,7 +83,7 @@ fn description(source: &mut Unstructured<'_>) -> Result<()> {
 fn honest_answer(source: &mut Unstructured<'_>) -> Result<()> {
     let (fields, rows) = honest::fields(source)?;
     let columns = honest::columns(source, &fields, rows)?;
-    let batch = decode::batch(&fields, columns).expect("an honest answer");
+    let batch = decode::batch(&fields, sent(columns)).expect("an honest answer");
     assert_eq!(batch.rows(), rows);
     hold(&fields, &batch);
     Ok(())
@@ -93,11 +96,17 @@ fn damaged_answer(source: &mut Unstructured<'_>) -> Result<()> {
     for _ in 0..source.int_in_range(1..=3)? {
         damage::one(source, &mut columns)?;
     }
-    accept(&fields, columns);
+    accept(&fields, sent(columns));
     Ok(())
 }
 
-fn accept(fields: &[Field], answer: Vec<FieldData>) {
+/// Columns as they come over the wire.
+fn sent(fields_data: Vec<FieldData>) -> Vec<wire::Column> {
+    let bytes = QueryResults { fields_data, ..QueryResults::default() }.encode_to_vec();
+    wire::Answer::decode(Bytes::from(bytes)).expect("what was encoded").fields_data
+}
+
+fn accept(fields: &[Field], answer: Vec<wire::Column>) {
     match decode::batch(fields, answer) {
         Ok(batch) => hold(fields, &batch),
         Err(error) => assert!(!error.to_string().is_empty()),
@@ -125,8 +134,14 @@ fn hold(fields: &[Field], batch: &RowBatch) {
 
     // Sent and answered, it is the same; a value that its own field cannot hold is refused when it is sent.
     let server = capabilities::of(capabilities::Version::parse("2.6.20"));
-    let Ok(wire) = encode::columns(fields, batch, &server) else { return };
-    let back = decode::batch(fields, wire).expect("what was encoded can be decoded");
+    let Ok(columns) = encode::columns(fields, batch, &server) else { return };
+    let columns = columns.iter().map(|column| {
+        let mut bytes = Vec::new();
+        column.write(&mut bytes);
+        assert_eq!(bytes.len(), column.len());
+        FieldData::decode(bytes.as_slice()).expect("what the generated types read")
+    });
+    let back = decode::batch(fields, sent(columns.collect())).expect("what was encoded can be decoded");
     assert_eq!(hasher.fingerprint(&back).expect("a fingerprint"), fingerprint);
     for field in fields.iter().filter(|field| field.name != DYNAMIC_FIELD && field.data_type != DataType::Geometry) {
         assert_eq!(back.column(&field.name), batch.column(&field.name), "{field:?}");

@@ -12,7 +12,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as TonicEndpoint, Identity};
 
-use super::status;
+use super::{status, wire};
 use crate::cluster::error::chain;
 use crate::cluster::{ClusterError, ErrorKind, Patience, Pressure, Result, Watch, secret};
 use crate::plan::resolved::{Auth, Endpoint, Tls};
@@ -40,6 +40,8 @@ impl Interceptor for Credentials {
 #[derive(Clone)]
 pub struct Client {
     stub: Stub,
+    /// The same connection for the messages that rows travel in.
+    rows: wire::Rows,
     uri: String,
     /// How long a request is repeated after its first transient error.
     retry: Duration,
@@ -82,11 +84,16 @@ impl Client {
             let tls = lower.contains("certificate") || lower.contains("tls") || lower.contains("handshake");
             failed(if tls { ErrorKind::Config } else { ErrorKind::Unreachable }, text)
         })?;
-        let stub = MilvusServiceClient::with_interceptor(channel, Credentials(credentials))
+        let credentials = Credentials(credentials);
+        let rows = wire::Rows::new(InterceptedService::new(channel.clone(), credentials.clone()))
+            .max_decoding_message_size(MAX_ANSWER)
+            .max_encoding_message_size(MAX_ANSWER);
+        let stub = MilvusServiceClient::with_interceptor(channel, credentials)
             .max_decoding_message_size(MAX_ANSWER)
             .max_encoding_message_size(MAX_ANSWER);
         Ok(Self {
             stub,
+            rows,
             uri: endpoint.uri.clone(),
             retry: endpoint.retry_timeout,
             reads: Arc::default(),
@@ -108,6 +115,11 @@ impl Client {
     /// The stub; cloning it is cheap, all clones share the connection.
     pub fn stub(&self) -> Stub {
         self.stub.clone()
+    }
+
+    /// The connection that rows go through, like the stub.
+    pub fn rows(&self) -> wire::Rows {
+        self.rows.clone()
     }
 
     /// An error of this server that no status of its own describes.
@@ -150,7 +162,7 @@ impl Client {
         &self,
         action: &str,
         request: Q,
-        call: impl Fn(Stub, Q) -> F,
+        call: impl Fn(&Self, Q) -> F,
         status_of: fn(&R) -> Option<&milvus::proto::common::Status>,
     ) -> Result<R>
     where
@@ -158,7 +170,7 @@ impl Client {
         F: Future<Output = std::result::Result<tonic::Response<R>, tonic::Status>>,
     {
         self.patiently(|| {
-            let call = call(self.stub(), request.clone());
+            let call = call(self, request.clone());
             self.held_back(&self.reads, 1.0, self.once(action, call, status_of))
         })
         .await

@@ -6,19 +6,37 @@
 //! - Every value is checked against its field before anything is sent: 2.3.5 acknowledges a column of the wrong type, dies
 //!   of it, and dies again at every start.
 
+use std::ops::Range;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, BooleanArray};
-use arrow_buffer::{ArrowNativeType, ToByteSlice};
-use milvus::proto::schema::{
-    ArrayArray, BoolArray, DoubleArray, FieldData, FloatArray, GeometryWktArray, IntArray, JsonArray, LongArray,
-    ScalarField, SparseFloatArray, StringArray as WireStrings, VectorField, field_data, scalar_field, vector_field,
-};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray};
+use arrow_buffer::{ArrowNativeType, Buffer};
+use bytes::Bytes;
+use prost::encoding as proto;
 
+use super::wire::Rope;
+use crate::cluster::Destination;
 use crate::collection::{Capabilities, DYNAMIC_FIELD, DataType, Field, LengthUnit, RowBatch};
 
+/// The request that inserts or upserts `rows`, which have the same form.
+pub fn request(to: &Destination, rows: &RowBatch, capabilities: &Capabilities) -> Result<Rope, String> {
+    let mut request = Rope::default();
+    let mut head = Vec::new();
+    proto::string::encode(2, &to.database, &mut head);
+    proto::string::encode(3, &to.collection, &mut head);
+    proto::string::encode(4, to.partition.as_ref().unwrap_or(&String::new()), &mut head);
+    // Batches are far smaller than 2^32 rows.
+    proto::uint32::encode(7, &u32::try_from(rows.rows()).unwrap_or(u32::MAX), &mut head);
+    request.bytes(head);
+    for column in columns(&to.fields, rows, capabilities)? {
+        request.field(5, column);
+    }
+    Ok(request)
+}
+
 /// The columns of `rows` as an insert or upsert into fields of `fields` wants them. An error names field, key and reason.
-pub fn columns(fields: &[Field], rows: &RowBatch, capabilities: &Capabilities) -> Result<Vec<FieldData>, String> {
+pub fn columns(fields: &[Field], rows: &RowBatch, capabilities: &Capabilities) -> Result<Vec<Rope>, String> {
     fields
         .iter()
         .map(|field| {
@@ -105,25 +123,30 @@ fn check(field: &Field, array: &ArrayRef, rows: &RowBatch, capabilities: &Capabi
     Ok(())
 }
 
-fn column(field: &Field, array: &ArrayRef, capabilities: &Capabilities) -> FieldData {
+/// A `FieldData`.
+fn column(field: &Field, array: &ArrayRef, capabilities: &Capabilities) -> Rope {
     let nullable = field.nullable && capabilities.nullable;
     // Servers from 2.5 to 2.6.11 want the validity of defaulted fields spelled out, older ones none at all.
     let spelled_out = nullable || (field.default.is_some() && capabilities.defaults);
-    let valid_data = if spelled_out { (0..array.len()).map(|row| array.is_valid(row)).collect() } else { Vec::new() };
-    let array = if array.null_count() > 0 && field.name != DYNAMIC_FIELD { &without_nulls(array) } else { array };
-    let data = if field.data_type.is_vector() {
-        field_data::Field::Vectors(vectors(field, array))
-    } else {
-        field_data::Field::Scalars(scalars(field.data_type, field.element_type, array))
-    };
-    FieldData {
-        r#type: field.data_type.number(),
-        field_name: field.name.clone(),
-        field: Some(data),
-        field_id: 0,
-        is_dynamic: field.name == DYNAMIC_FIELD,
-        valid_data,
+    let mut head = Vec::new();
+    proto::int32::encode(1, &field.data_type.number(), &mut head);
+    proto::string::encode(2, &field.name, &mut head);
+    if field.name == DYNAMIC_FIELD {
+        proto::bool::encode(6, &true, &mut head);
     }
+    if spelled_out {
+        let valid: Vec<bool> = (0..array.len()).map(|row| array.is_valid(row)).collect();
+        proto::bool::encode_packed(7, &valid, &mut head);
+    }
+    let mut column = Rope::default();
+    column.bytes(head);
+    let array = if array.null_count() > 0 && field.name != DYNAMIC_FIELD { &without_nulls(array) } else { array };
+    if field.data_type.is_vector() {
+        column.field(4, vectors(field, array));
+    } else {
+        column.field(3, scalars(field.data_type, field.element_type, array));
+    }
+    column
 }
 
 /// The values that are there. Filtering by the validity of the array itself cannot fail.
@@ -132,89 +155,196 @@ fn without_nulls(array: &ArrayRef) -> ArrayRef {
     arrow_select::filter::filter(array, &keep).unwrap_or_else(|_| array.clone())
 }
 
-fn scalars(data_type: DataType, element: Option<DataType>, array: &ArrayRef) -> ScalarField {
-    use scalar_field::Data;
-    let data = match data_type {
+/// A `ScalarField`.
+fn scalars(data_type: DataType, element: Option<DataType>, array: &ArrayRef) -> Rope {
+    let (tag, values) = match data_type {
+        DataType::Float => (4, packed(memory(array.as_primitive::<Float32Type>().values().inner()))),
+        DataType::Double => (5, packed(memory(array.as_primitive::<Float64Type>().values().inner()))),
+        DataType::Geometry => (12, texts(array)),
+        DataType::Json => (9, objects(array.as_binary())),
+        DataType::Array => (8, lists(array, element.unwrap_or(DataType::Unknown(0)))),
+        DataType::Bool | DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => {
+            let mut message = Vec::new();
+            let tag = member(data_type, array, 0..array.len(), &mut message);
+            let mut values = Rope::default();
+            values.bytes(message);
+            (tag, values)
+        }
+        _ => (6, texts(array)),
+    };
+    let mut scalars = Rope::default();
+    scalars.field(tag, values);
+    scalars
+}
+
+/// A message of packed numbers. An empty one has no field, as everybody writes it.
+fn packed(values: impl Into<Bytes>) -> Rope {
+    let mut content = Rope::default();
+    content.bytes(values);
+    let mut message = Rope::default();
+    if content.len() > 0 {
+        message.field(1, content);
+    }
+    message
+}
+
+/// Memory of an array, without a copy.
+fn memory(buffer: &Buffer) -> Bytes {
+    Bytes::from_owner(buffer.clone())
+}
+
+fn texts(array: &ArrayRef) -> Rope {
+    let mut texts = Rope::default();
+    texts.each(array.as_string::<i32>());
+    texts
+}
+
+fn objects(values: &BinaryArray) -> Rope {
+    let mut objects = Rope::default();
+    if values.null_count() == 0 {
+        objects.each(values);
+    } else {
+        // A row without dynamic keys is an empty object to every server.
+        let filled = values.iter().map(|value| value.unwrap_or(b"{}"));
+        objects.each(&BinaryArray::from_iter_values(filled));
+    }
+    objects
+}
+
+/// An `ArrayArray`, with the typed member in each row.
+fn lists(array: &ArrayRef, element: DataType) -> Rope {
+    let lists = array.as_list::<i32>();
+    // The items of one row, in memory that the next uses again.
+    let (mut row, mut message) = (Vec::new(), Vec::new());
+    for ends in lists.value_offsets().windows(2) {
+        row.clear();
+        let tag = member(element, lists.values(), ends[0].as_usize()..ends[1].as_usize(), &mut row);
+        head(1, proto::key_len(tag) + proto::encoded_len_varint(row.len() as u64) + row.len(), &mut message);
+        head(tag, row.len(), &mut message);
+        message.extend_from_slice(&row);
+    }
+    proto::int32::encode(2, &element.number(), &mut message);
+    let mut rope = Rope::default();
+    rope.bytes(message);
+    rope
+}
+
+/// Writes the message of some of the values of an array, and says where in `ScalarField` it stands.
+fn member(data_type: DataType, array: &ArrayRef, rows: Range<usize>, out: &mut Vec<u8>) -> u32 {
+    match data_type {
         DataType::Bool => {
-            let values = array.as_boolean();
-            Data::BoolData(BoolArray { data: values.values().iter().collect() })
+            if !rows.is_empty() {
+                head(1, rows.len(), out);
+                out.extend(rows.map(|row| u8::from(array.as_boolean().value(row))));
+            }
+            1
         }
-        DataType::Int8 => Data::IntData(IntArray {
-            data: array.as_primitive::<Int8Type>().values().iter().map(|v| i32::from(*v)).collect(),
-        }),
-        DataType::Int16 => Data::IntData(IntArray {
-            data: array.as_primitive::<Int16Type>().values().iter().map(|v| i32::from(*v)).collect(),
-        }),
-        DataType::Int32 => Data::IntData(IntArray { data: array.as_primitive::<Int32Type>().values().to_vec() }),
-        DataType::Int64 => Data::LongData(LongArray { data: array.as_primitive::<Int64Type>().values().to_vec() }),
-        DataType::Float => Data::FloatData(FloatArray { data: array.as_primitive::<Float32Type>().values().to_vec() }),
+        DataType::Int8 => integers::<Int8Type>(2, array, rows, out),
+        DataType::Int16 => integers::<Int16Type>(2, array, rows, out),
+        DataType::Int32 => integers::<Int32Type>(2, array, rows, out),
+        DataType::Int64 => integers::<Int64Type>(3, array, rows, out),
+        DataType::Float => {
+            proto::float::encode_packed(1, &array.as_primitive::<Float32Type>().values()[rows], out);
+            4
+        }
         DataType::Double => {
-            Data::DoubleData(DoubleArray { data: array.as_primitive::<Float64Type>().values().to_vec() })
+            proto::double::encode_packed(1, &array.as_primitive::<Float64Type>().values()[rows], out);
+            5
         }
-        DataType::Geometry => Data::GeometryWktData(GeometryWktArray { data: texts(array) }),
-        DataType::Json => {
-            let values = array.as_binary::<i32>();
-            // A row without dynamic keys is an empty object to every server.
-            let data = (0..values.len())
-                .map(|row| if values.is_valid(row) { values.value(row).to_vec() } else { b"{}".to_vec() });
-            Data::JsonData(JsonArray { data: data.collect() })
-        }
-        DataType::Array => {
-            let lists = array.as_list::<i32>();
-            let element = element.unwrap_or(DataType::Unknown(0));
-            let data = (0..lists.len()).map(|row| scalars(element, None, &lists.value(row))).collect();
-            Data::ArrayData(ArrayArray { data, element_type: element.number() })
-        }
-        _ => Data::StringData(WireStrings { data: texts(array) }),
+        DataType::Json => each(9, rows, |row| array.as_binary::<i32>().value(row), out),
+        DataType::Geometry => each(12, rows, |row| array.as_string::<i32>().value(row).as_bytes(), out),
+        _ => each(6, rows, |row| array.as_string::<i32>().value(row).as_bytes(), out),
+    }
+}
+
+fn integers<T: ArrowPrimitiveType>(tag: u32, array: &ArrayRef, rows: Range<usize>, out: &mut Vec<u8>) -> u32
+where
+    T::Native: Into<i64>,
+{
+    let values = array.as_primitive::<T>().values()[rows].iter().map(|value| (*value).into() as u64);
+    let length = values.clone().map(proto::encoded_len_varint).sum();
+    if length > 0 {
+        out.reserve(length + 8);
+        head(1, length, out);
+        values.for_each(|value| proto::encode_varint(value, out));
+    }
+    tag
+}
+
+fn each<'a>(tag: u32, rows: Range<usize>, value: impl Fn(usize) -> &'a [u8], out: &mut Vec<u8>) -> u32 {
+    for row in rows {
+        let value = value(row);
+        head(1, value.len(), out);
+        out.extend_from_slice(value);
+    }
+    tag
+}
+
+/// What stands before a field of that many bytes.
+fn head(tag: u32, length: usize, out: &mut Vec<u8>) {
+    proto::encode_key(tag, proto::WireType::LengthDelimited, out);
+    proto::encode_varint(length as u64, out);
+}
+
+/// A `VectorField`.
+fn vectors(field: &Field, array: &ArrayRef) -> Rope {
+    let mut dim = field.dim().and_then(|dim| i64::try_from(dim).ok()).unwrap_or_default();
+    let raw = |bytes: Bytes| {
+        let mut raw = Rope::default();
+        raw.bytes(bytes);
+        raw
     };
-    ScalarField { data: Some(data), valid_data: Vec::new() }
-}
-
-fn texts(array: &ArrayRef) -> Vec<String> {
-    let texts = array.as_string::<i32>();
-    (0..texts.len()).map(|row| texts.value(row).to_owned()).collect()
-}
-
-fn vectors(field: &Field, array: &ArrayRef) -> VectorField {
-    use vector_field::Data;
-    let data = match field.data_type {
+    let (tag, values) = match field.data_type {
         DataType::SparseFloatVector => {
-            let values = array.as_binary::<i32>();
-            let contents: Vec<Vec<u8>> = (0..values.len()).map(|row| values.value(row).to_vec()).collect();
-            let dim = contents
-                .iter()
-                .flat_map(|row| row.as_chunks::<8>().0)
-                .map(|pair| i64::from(u32::from_le_bytes([pair[0], pair[1], pair[2], pair[3]])) + 1)
-                .max()
-                .unwrap_or_default();
-            return VectorField {
-                dim,
-                data: Some(Data::SparseFloatVector(SparseFloatArray { contents, dim })),
-                valid_data: Vec::new(),
-            };
+            let (rows, largest) = sparse(array.as_binary());
+            dim = largest;
+            (6, rows)
         }
-        DataType::Float16Vector => Data::Float16Vector(items::<Float16Type>(array).to_byte_slice().to_vec()),
-        DataType::Int8Vector => Data::Int8Vector(items::<Int8Type>(array).to_byte_slice().to_vec()),
-        DataType::BFloat16Vector => Data::Bfloat16Vector(bytes(array)),
-        DataType::BinaryVector => Data::BinaryVector(bytes(array)),
-        _ => Data::FloatVector(FloatArray { data: items::<Float32Type>(array).to_vec() }),
+        DataType::Float16Vector => (4, raw(items::<Float16Type>(array))),
+        DataType::Int8Vector => (7, raw(items::<Int8Type>(array))),
+        DataType::BFloat16Vector => (5, raw(bytes(array))),
+        DataType::BinaryVector => (3, raw(bytes(array))),
+        _ => (2, packed(items::<Float32Type>(array))),
     };
-    let dim = field.dim().and_then(|dim| i64::try_from(dim).ok()).unwrap_or_default();
-    VectorField { dim, data: Some(data), valid_data: Vec::new() }
+    let mut head = Vec::new();
+    proto::int64::encode(1, &dim, &mut head);
+    let mut vectors = Rope::default();
+    vectors.bytes(head);
+    vectors.field(tag, values);
+    vectors
 }
 
-/// The numbers of all vectors of a column, end to end; a slice brings only its own.
-fn items<T: arrow_array::ArrowPrimitiveType>(array: &ArrayRef) -> &[T::Native] {
+/// A `SparseFloatArray`, and the largest dimension of its rows.
+fn sparse(values: &BinaryArray) -> (Rope, i64) {
+    let dim = values
+        .iter()
+        .flatten()
+        .flat_map(|row| row.as_chunks::<8>().0)
+        .map(|pair| i64::from(u32::from_le_bytes([pair[0], pair[1], pair[2], pair[3]])) + 1)
+        .max()
+        .unwrap_or_default();
+    let mut rows = Rope::default();
+    rows.each(values);
+    let mut tail = Vec::new();
+    proto::int64::encode(2, &dim, &mut tail);
+    rows.bytes(tail);
+    (rows, dim)
+}
+
+/// The numbers of all vectors of a column, end to end, without a copy; a slice brings only its own.
+fn items<T: ArrowPrimitiveType>(array: &ArrayRef) -> Bytes {
     let list = array.as_fixed_size_list();
     let width = list.value_length().as_usize();
     let start = if list.is_empty() { 0 } else { list.value_offset_at(0) };
-    &list.values().as_primitive::<T>().values()[start..start + list.len() * width]
+    memory(list.values().as_primitive::<T>().values().slice(start, list.len() * width).inner())
 }
 
-/// The bytes of all vectors of a column, end to end.
-fn bytes(array: &ArrayRef) -> Vec<u8> {
+/// The bytes of all vectors of a column, end to end, without a copy.
+fn bytes(array: &ArrayRef) -> Bytes {
     let values = array.as_fixed_size_binary();
-    (0..values.len()).flat_map(|row| values.value(row)).copied().collect()
+    let width = values.value_length().as_usize();
+    // A slice of such an array begins where its memory does.
+    memory(&values.values().slice_with_length(0, values.len() * width))
 }
 
 #[cfg(test)]
@@ -222,10 +352,13 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::builder::{Int16Builder, ListBuilder};
-    use arrow_array::{BinaryArray, Int64Array, StringArray};
+    use arrow_array::{Int64Array, StringArray};
+    use milvus::proto::milvus::{InsertRequest, QueryResults};
+    use milvus::proto::schema::{FieldData, ScalarField, VectorField, field_data, scalar_field, vector_field};
+    use prost::Message;
 
     use super::super::capabilities::{self, Version};
-    use super::super::decode;
+    use super::super::{decode, wire};
     use super::*;
 
     fn new_server() -> Capabilities {
@@ -236,14 +369,27 @@ mod tests {
         (Field { primary_key: true, ..Field::new("id", DataType::Int64) }, Arc::new(Int64Array::from(vec![7, -8, 9])))
     }
 
-    /// Encodes a column beside a key, and decodes what was encoded.
+    fn bytes_of(rope: &Rope) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        rope.write(&mut bytes);
+        assert_eq!(bytes.len(), rope.len());
+        bytes
+    }
+
+    /// Encodes a column beside a key, and decodes what was encoded, with the generated types in between.
     fn through(field: &Field, array: ArrayRef) -> Result<(Vec<FieldData>, ArrayRef), String> {
         let (key_field, keys) = key();
         let fields = [key_field, field.clone()];
         let rows = RowBatch::new(&fields, vec![keys, array]).map_err(|error| error.to_string())?;
-        let wire = columns(&fields, &rows, &new_server())?;
-        let back = decode::batch(&fields, wire.clone()).map_err(|error| error.to_string())?;
-        Ok((wire, back.column(&field.name).unwrap().clone()))
+        let to = Destination { database: "d".into(), collection: "c".into(), partition: None, fields: fields.to_vec() };
+        let sent = bytes_of(&request(&to, &rows, &new_server())?);
+        let sent = InsertRequest::decode(sent.as_slice()).unwrap();
+        assert_eq!((sent.db_name.as_str(), sent.collection_name.as_str(), sent.num_rows), ("d", "c", 3));
+        let fields_data = sent.fields_data;
+        let answer = QueryResults { fields_data: fields_data.clone(), ..QueryResults::default() }.encode_to_vec();
+        let answer = wire::Answer::decode(answer.as_slice()).unwrap();
+        let back = decode::batch(&fields, answer.fields_data).map_err(|error| error.to_string())?;
+        Ok((fields_data, back.column(&field.name).unwrap().clone()))
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod read;
 mod sample;
 mod search;
 pub(crate) mod status;
+mod values;
+pub(crate) mod wire;
 mod write;
 
 use crate::collection::Capabilities;

@@ -11,14 +11,12 @@ use futures::future::try_join_all;
 use milvus::proto::common::ConsistencyLevel;
 use milvus::proto::milvus::{
     AllocTimestampRequest, GetCollectionStatisticsRequest, GetVersionRequest, ListDatabasesRequest,
-    LoadCollectionRequest, QueryRequest, QueryResults, ReleaseCollectionRequest, ReleasePartitionsRequest,
-    ShowCollectionsRequest,
+    LoadCollectionRequest, QueryRequest, ReleaseCollectionRequest, ReleasePartitionsRequest, ShowCollectionsRequest,
 };
-use milvus::proto::schema::{field_data, scalar_field};
 
 use super::capabilities::{self, Version};
 use super::client::{Client, Stub};
-use super::{Milvus, decode, describe, expression};
+use super::{Milvus, decode, describe, expression, wire};
 use crate::cluster::{ErrorKind, Fitting, Moment, ReadSide, Result, Scan, Watch};
 use crate::collection::{
     BatchError, Capabilities, DYNAMIC_FIELD, DataType, Field, Index, Key, KeyRange, LiveCollection, LoadState, RowBatch,
@@ -65,7 +63,7 @@ impl Milvus {
         expr: String,
         output: Vec<String>,
         params: Vec<(&str, String)>,
-    ) -> Result<QueryResults> {
+    ) -> Result<wire::Answer> {
         let action = format!("query collection `{}`", scan.collection);
         let level = if scan.moment.timestamp > 0 { ConsistencyLevel::Customized } else { ConsistencyLevel::Strong };
         let request = QueryRequest {
@@ -84,7 +82,7 @@ impl Milvus {
             .ask_for_rows(
                 &action,
                 request,
-                |mut stub, request| async move { stub.query(request).await },
+                |client, request| wire::query(client.rows(), request),
                 |answer| answer.status.as_ref(),
             )
             .await
@@ -126,18 +124,11 @@ impl Milvus {
 
     async fn count_where(&self, scan: &Scan, expr: String) -> Result<u64> {
         let answer = self.query(scan, expr, vec!["count(*)".to_owned()], Vec::new()).await?;
-        let count = answer.fields_data.into_iter().next().and_then(|data| match data.field {
-            Some(field_data::Field::Scalars(scalars)) => match scalars.data {
-                Some(scalar_field::Data::LongData(counts)) => counts.data.first().copied(),
-                _ => None,
-            },
-            _ => None,
-        });
         let nonsense = |message: &str| {
             let action = format!("count the rows of collection `{}`", scan.collection);
             self.client.error(ErrorKind::Nonsense, &action, message)
         };
-        match count.and_then(|count| u64::try_from(count).ok()) {
+        match decode::count(&answer.fields_data).and_then(|count| u64::try_from(count).ok()) {
             Some(count) if count <= MOST_ROWS => Ok(count),
             Some(count) => Err(nonsense(&format!("the answer counts {count} rows, more than any collection holds"))),
             None => Err(nonsense("the answer holds no count")),

@@ -42,7 +42,10 @@ impl Milvus {
             .ask_for_rows(
                 &action,
                 request,
-                |mut stub, request| async move { stub.search(request).await },
+                |client, request| {
+                    let mut stub = client.stub();
+                    async move { stub.search(request).await }
+                },
                 |answer| answer.status.as_ref(),
             )
             .await?;

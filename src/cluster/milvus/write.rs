@@ -11,12 +11,12 @@ use milvus::proto::common::IndexState;
 use milvus::proto::milvus::{
     AlterCollectionRequest, CreateCollectionRequest, CreateDatabaseRequest, CreateIndexRequest, CreatePartitionRequest,
     DeleteRequest, DropCollectionRequest, DropIndexRequest, FlushRequest, GetFlushStateRequest, HasPartitionRequest,
-    InsertRequest, MutationResult, UpsertRequest,
+    MutationResult,
 };
 use prost::Message;
 
 use super::client::Stub;
-use super::{Milvus, describe, encode, expression};
+use super::{Milvus, describe, encode, expression, wire};
 use crate::cluster::{
     Destination, ErrorKind, Identity, NewCollection, Patience, ReadSide, Result, Scan, Watch, WriteSide,
 };
@@ -40,15 +40,10 @@ impl Milvus {
         Ok(())
     }
 
-    fn encode(&self, action: &str, to: &Destination, rows: &RowBatch) -> Result<Vec<milvus::proto::schema::FieldData>> {
-        encode::columns(&to.fields, rows, &self.capabilities)
+    fn encode(&self, action: &str, to: &Destination, rows: &RowBatch) -> Result<wire::Rope> {
+        encode::request(to, rows, &self.capabilities)
             .map_err(|message| self.client.error(ErrorKind::Misfit, action, message))
     }
-}
-
-/// Rows of a batch as the protocol counts them. Batches are far smaller than 2^32 rows.
-fn row_count(rows: &RowBatch) -> u32 {
-    u32::try_from(rows.rows()).unwrap_or(u32::MAX)
 }
 
 #[async_trait]
@@ -163,16 +158,10 @@ impl WriteSide for Milvus {
 
     async fn insert(&self, to: &Destination, rows: &RowBatch) -> Result<()> {
         let action = format!("insert {} rows into collection `{}`", rows.rows(), to.collection);
-        let request = InsertRequest {
-            db_name: to.database.clone(),
-            collection_name: to.collection.clone(),
-            partition_name: to.partition.clone().unwrap_or_default(),
-            fields_data: self.encode(&action, to, rows)?,
-            num_rows: row_count(rows),
-            ..Default::default()
-        };
-        let (mut stub, bytes) = (self.client.stub(), request.encoded_len());
-        let sending = self.client.send_rows(&action, bytes, stub.insert(request), |answer| answer.status.as_ref());
+        let request = self.encode(&action, to, rows)?;
+        let (sender, bytes) = (self.client.rows(), request.len());
+        let call = wire::insert(sender, request);
+        let sending = self.client.send_rows(&action, bytes, call, |answer| answer.status.as_ref());
         let answer = sending.await?;
         crash_point::reached("insert");
         self.acknowledged(&action, rows.rows(), answer.insert_cnt, &answer)
@@ -180,16 +169,10 @@ impl WriteSide for Milvus {
 
     async fn upsert(&self, to: &Destination, rows: &RowBatch) -> Result<()> {
         let action = format!("upsert {} rows into collection `{}`", rows.rows(), to.collection);
-        let request = UpsertRequest {
-            db_name: to.database.clone(),
-            collection_name: to.collection.clone(),
-            partition_name: to.partition.clone().unwrap_or_default(),
-            fields_data: self.encode(&action, to, rows)?,
-            num_rows: row_count(rows),
-            ..Default::default()
-        };
-        let (mut stub, bytes) = (self.client.stub(), request.encoded_len());
-        let sending = self.client.send_rows(&action, bytes, stub.upsert(request), |answer| answer.status.as_ref());
+        let request = self.encode(&action, to, rows)?;
+        let (sender, bytes) = (self.client.rows(), request.len());
+        let call = wire::upsert(sender, request);
+        let sending = self.client.send_rows(&action, bytes, call, |answer| answer.status.as_ref());
         let answer = sending.await?;
         crash_point::reached("upsert");
         self.acknowledged(&action, rows.rows(), answer.upsert_cnt, &answer)

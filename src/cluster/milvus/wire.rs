@@ -1,0 +1,300 @@
+//! The few messages that rows travel in, in a form that keeps columns as they lie on the wire.
+//!
+//! The generated types hold each number, string and vector of a message as a value of its own, which costs more than all else
+//! that is done to a row. Here a column of an answer is the bytes of its message, which are slices of the answer and are gone
+//! through once, by `values.rs`; and a request is a list of pieces of memory, which are copied once, to where they are sent
+//! from. Numbers of the protocol (`schema.proto`, `milvus.proto`) stand beside their names.
+
+use bytes::{Buf, Bytes};
+use milvus::proto::common::Status;
+use milvus::proto::milvus::{MutationResult, QueryRequest};
+use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint, encoded_len_varint};
+use tonic::client::Grpc;
+use tonic::codec::{Codec, EncodeBuf, Encoder, ProstCodec};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+
+use super::client::Credentials;
+
+/// The connection that rows go through; cloning it is cheap.
+pub type Rows = Grpc<InterceptedService<Channel, Credentials>>;
+
+/// An answer to a query, with columns as bytes.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Answer {
+    #[prost(message, optional, tag = "1")]
+    pub status: Option<Status>,
+    #[prost(message, repeated, tag = "2")]
+    pub fields_data: Vec<Column>,
+    #[prost(uint64, tag = "5")]
+    pub session_ts: u64,
+}
+
+/// A column of an answer (`FieldData`).
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Column {
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// Which rows are not null; newest servers say it within the data instead.
+    #[prost(bool, repeated, tag = "7")]
+    pub valid: Vec<bool>,
+    #[prost(oneof = "Data", tags = "3, 4, 8")]
+    pub data: Option<Data>,
+}
+
+/// What a column holds: the bytes of the message that says it.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum Data {
+    /// `ScalarField`
+    #[prost(bytes = "bytes", tag = "3")]
+    Scalars(Bytes),
+    /// `VectorField`
+    #[prost(bytes = "bytes", tag = "4")]
+    Vectors(Bytes),
+    /// `StructArrayField`
+    #[prost(bytes = "bytes", tag = "8")]
+    Structs(Bytes),
+}
+
+/// Bytes that are not what the protocol says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+/// One field of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'a> {
+    Varint(u64),
+    Fixed64([u8; 8]),
+    Fixed32([u8; 4]),
+    /// A message, text, bytes, or packed numbers.
+    Bytes(&'a [u8]),
+}
+
+/// The fields of a message, one after the other, with their numbers. The first error is the last item.
+#[derive(Debug, Clone)]
+pub struct Pieces<'a>(&'a [u8]);
+
+impl<'a> Pieces<'a> {
+    /// The fields of the message in `bytes`.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    fn piece(&mut self) -> Result<(u32, Piece<'a>), Malformed> {
+        let (tag, wire_type) = decode_key(&mut self.0).map_err(|_| Malformed)?;
+        let piece = match wire_type {
+            WireType::LengthDelimited => {
+                let length = decode_varint(&mut self.0).map_err(|_| Malformed)?;
+                let length = usize::try_from(length).map_err(|_| Malformed)?;
+                let (bytes, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+                self.0 = rest;
+                Piece::Bytes(bytes)
+            }
+            WireType::Varint => Piece::Varint(decode_varint(&mut self.0).map_err(|_| Malformed)?),
+            WireType::SixtyFourBit => Piece::Fixed64(self.array()?),
+            WireType::ThirtyTwoBit => Piece::Fixed32(self.array()?),
+            // Groups were given up before Milvus began.
+            WireType::StartGroup | WireType::EndGroup => return Err(Malformed),
+        };
+        Ok((tag, piece))
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (bytes, rest) = self.0.split_first_chunk::<N>().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(*bytes)
+    }
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Result<(u32, Piece<'a>), Malformed>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let piece = self.piece();
+        if piece.is_err() {
+            self.0 = &[];
+        }
+        Some(piece)
+    }
+}
+
+/// Calls `put` for each of the integers in `message`, packed or not.
+#[inline]
+pub fn varints(message: &[u8], mut put: impl FnMut(u64) -> Result<(), Malformed>) -> Result<(), Malformed> {
+    for piece in Pieces::of(message) {
+        match piece? {
+            (1, Piece::Bytes(mut packed)) => {
+                while packed.has_remaining() {
+                    put(decode_varint(&mut packed).map_err(|_| Malformed)?)?;
+                }
+            }
+            (1, Piece::Varint(value)) => put(value)?,
+            (1, _) => return Err(Malformed),
+            // Something that a later version added.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The values of `W` bytes each in `message`, end to end. They are a slice of it where it holds them in one piece, as it
+/// almost always does.
+pub fn fixed<const W: usize>(message: &Bytes) -> Result<Bytes, Malformed> {
+    let (mut first, mut merged) = (Bytes::new(), Vec::new());
+    let mut append = |first: &Bytes, values: &[u8]| {
+        if merged.is_empty() {
+            merged.extend_from_slice(first);
+        }
+        merged.extend_from_slice(values);
+    };
+    for piece in Pieces::of(message) {
+        match piece? {
+            (1, Piece::Bytes(packed)) if packed.len().is_multiple_of(W) => {
+                if first.is_empty() {
+                    first = message.slice_ref(packed);
+                } else {
+                    append(&first, packed);
+                }
+            }
+            (1, Piece::Fixed32(value)) if W == 4 => append(&first, &value),
+            (1, Piece::Fixed64(value)) if W == 8 => append(&first, &value),
+            (1, _) => return Err(Malformed),
+            _ => {}
+        }
+    }
+    Ok(if merged.is_empty() { first } else { merged.into() })
+}
+
+/// Asks for rows.
+pub async fn query(rows: Rows, request: QueryRequest) -> Result<tonic::Response<Answer>, tonic::Status> {
+    unary(rows, "/milvus.proto.milvus.MilvusService/Query", request, ProstCodec::default()).await
+}
+
+/// Sends rows that are to be inserted.
+pub async fn insert(rows: Rows, request: Rope) -> Result<tonic::Response<MutationResult>, tonic::Status> {
+    unary(rows, "/milvus.proto.milvus.MilvusService/Insert", request, RopeCodec).await
+}
+
+/// Sends rows that replace those of the same keys.
+pub async fn upsert(rows: Rows, request: Rope) -> Result<tonic::Response<MutationResult>, tonic::Status> {
+    unary(rows, "/milvus.proto.milvus.MilvusService/Upsert", request, RopeCodec).await
+}
+
+async fn unary<Q, R, C>(
+    mut rows: Rows,
+    path: &'static str,
+    request: Q,
+    codec: C,
+) -> Result<tonic::Response<R>, tonic::Status>
+where
+    Q: Send + Sync + 'static,
+    R: Send + Sync + 'static,
+    C: Codec<Encode = Q, Decode = R>,
+{
+    rows.ready().await.map_err(|error| tonic::Status::unknown(format!("Service was not ready: {error}")))?;
+    rows.unary(tonic::Request::new(request), PathAndQuery::from_static(path), codec).await
+}
+
+/// A message that is to be sent, as pieces of memory that belong to whoever made them.
+#[derive(Debug, Clone, Default)]
+pub struct Rope {
+    strands: Vec<Strand>,
+    bytes: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Strand {
+    Bytes(Bytes),
+    /// Field 1 once for each value, the values being those between two offsets.
+    Each(arrow_buffer::OffsetBuffer<i32>, arrow_buffer::Buffer),
+}
+
+impl Rope {
+    /// Its size.
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Appends bytes as they are.
+    pub fn bytes(&mut self, bytes: impl Into<Bytes>) {
+        let bytes = bytes.into();
+        self.bytes += bytes.len();
+        self.strands.push(Strand::Bytes(bytes));
+    }
+
+    /// Appends a field whose content is `content`: a message, or packed numbers.
+    pub fn field(&mut self, tag: u32, content: Rope) {
+        let mut head = Vec::with_capacity(16);
+        encode_key(tag, WireType::LengthDelimited, &mut head);
+        encode_varint(content.bytes as u64, &mut head);
+        self.bytes(head);
+        self.bytes += content.bytes;
+        self.strands.extend(content.strands);
+    }
+
+    /// Appends field 1 once for each value of an array of text or bytes, which has no nulls.
+    pub fn each<T: arrow_array::types::ByteArrayType<Offset = i32>>(
+        &mut self,
+        values: &arrow_array::GenericByteArray<T>,
+    ) {
+        let lengths = values.offsets().lengths();
+        self.bytes += lengths.map(|length| 1 + encoded_len_varint(length as u64) + length).sum::<usize>();
+        self.strands.push(Strand::Each(values.offsets().clone(), values.values().clone()));
+    }
+
+    /// Writes all of it to `buffer`.
+    pub fn write(&self, buffer: &mut impl bytes::BufMut) {
+        for strand in &self.strands {
+            match strand {
+                Strand::Bytes(bytes) => buffer.put_slice(bytes),
+                Strand::Each(offsets, values) => {
+                    let values = values.as_slice();
+                    let mut head = Vec::with_capacity(8);
+                    for ends in offsets.windows(2) {
+                        let value = &values[ends[0] as usize..ends[1] as usize];
+                        head.clear();
+                        encode_key(1, WireType::LengthDelimited, &mut head);
+                        encode_varint(value.len() as u64, &mut head);
+                        buffer.put_slice(&head);
+                        buffer.put_slice(value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes a rope into room of just its size, and reads what is answered.
+#[derive(Debug, Clone, Copy)]
+struct RopeCodec;
+
+impl Codec for RopeCodec {
+    type Encode = Rope;
+    type Decode = MutationResult;
+    type Encoder = Self;
+    type Decoder = <ProstCodec<(), MutationResult> as Codec>::Decoder;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        ProstCodec::<(), MutationResult>::default().decoder()
+    }
+}
+
+impl Encoder for RopeCodec {
+    type Item = Rope;
+    type Error = tonic::Status;
+
+    fn encode(&mut self, rope: Rope, buffer: &mut EncodeBuf<'_>) -> Result<(), tonic::Status> {
+        buffer.reserve(rope.len());
+        rope.write(buffer);
+        Ok(())
+    }
+}
