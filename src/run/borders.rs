@@ -43,6 +43,8 @@ const FIFTHS: u64 = 4;
 const MOST_DENSE: u64 = 200_000;
 /// Pieces of equal width that a range is cut into at a time. More of them would be wasted where keys lie close together.
 const WIDTHS: u64 = 32;
+/// Most counts that are spent on narrowing, whatever a server says that it holds.
+const MOST_COUNTS: u64 = 5_000;
 /// Splits that a range may hold for its keys to be gone through; where there are more, it is cut by width first.
 const WALKED: u64 = 4;
 
@@ -143,8 +145,8 @@ async fn sample(
 /// Borders that the sample says have as many rows between them as a split is meant to hold.
 fn by_sample(sample: &[Key], physical: u64, split_rows: u64) -> Vec<Key> {
     let meant = (split_rows.saturating_mul(FIFTHS) / 5).max(1);
-    // No more ranges than the sample has keys: the count may be one that no collection has.
-    let ranges = usize::try_from(physical.div_ceil(meant)).unwrap_or(usize::MAX).min(sample.len() + 1);
+    // Fewer ranges than the sample has keys: the count may be one that no collection has.
+    let ranges = usize::try_from(physical.div_ceil(meant)).unwrap_or(usize::MAX).min(sample.len() / 4 + 1);
     let place = |range: usize| (range as u128 * sample.len() as u128 / ranges as u128) as usize;
     let mut borders: Vec<Key> = (1..ranges).filter_map(|range| sample.get(place(range)).cloned()).collect();
     borders.dedup();
@@ -189,7 +191,7 @@ impl Below<'_> {
     /// Cuts ranges of integers that hold far too much, where the sample caught none of their keys, until each is small enough
     /// to be gone through. Gives up after about as many counts as the borders took: what is left is gone through.
     async fn narrow(&mut self, first: i64, split_rows: u64) -> Result<(), JobError> {
-        let most = 2 * self.counted + 4 * self.physical / split_rows + 64;
+        let most = 2 * self.counted + (4 * self.physical / split_rows).min(MOST_COUNTS) + 64;
         while self.counted < most {
             let large = |(_, rows): &Sized| *rows > split_rows.saturating_mul(WALKED);
             let mut borders = Vec::new();

@@ -264,6 +264,18 @@ fn text_keys_are_cut_evenly_whatever_they_are() {
     cuts("one byte each", &Collection::texts((0..128_u8).map(|byte| char::from(byte).to_string())));
 }
 
+#[test]
+fn a_server_that_counts_more_than_there_can_be_is_not_asked_for_ever() {
+    for step in [1, 3, 7 * 31 * 127 * 509] {
+        let collection = Collection::ints((0..1_000).map(|key| key * step));
+        let scan = collection.scan();
+        let cut = borders::cut(&collection, &scan, 1 << 48, SPLIT);
+        let ranges = futures::executor::block_on(cut).unwrap().unwrap().len();
+        let counts = collection.counts.load(Ordering::Relaxed);
+        assert!(counts < 10_000 && ranges < 10_000, "{counts} counts, {ranges} ranges");
+    }
+}
+
 /// The census as a copy takes it, and the most keys that it may have read for that.
 fn taken(collection: &Collection, groups: &[Vec<String>], keys: Keys) -> (Census, u64) {
     let scan = collection.scan();
