@@ -12,8 +12,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import alone
 import copies
+import growth
+import levels
 import page
+import peaks
 import small
 from copies import Job
 from figures import Section
@@ -23,14 +27,29 @@ from shapes import SHAPES
 
 
 def passages(job: Job) -> list[Section]:
-    of, section = copies.measure(job, SHAPES["768"])
+    of = copies.measure(job, SHAPES["768"], levels.LEVELS)
+    section = copies.section(of)
     section.claims = copies.claims(of)
-    return [section]
+    return [section, levels.section(of)]
+
+
+def vectors(job: Job) -> list[Section]:
+    return [copies.section(copies.measure(job, SHAPES["128"], with_vdf=True))]
+
+
+def shape(name: str) -> Callable[[Job], list[Section]]:
+    return lambda job: [copies.section(copies.measure(job, SHAPES[name]))]
 
 
 PARTS: dict[str, Callable[[Job], list[Section]]] = {
     "768": passages,
     "small": small.measure,
+    "growth": growth.measure,
+    "128": vectors,
+    "varchar": shape("varchar"),
+    "sparse": shape("sparse"),
+    "memory": peaks.measure,
+    "client": alone.measure,
 }
 
 

@@ -8,7 +8,9 @@ from pymilvus import MilvusClient
 import ceiling
 import ferry
 import loop
+import vdf
 from figures import Claim, Run, Section, Table, effort, over, rate, sides, spread, whole
+from process import ProgramFailed
 from servers import pair
 from shapes import Shape, create, drop, fill, held
 
@@ -45,6 +47,8 @@ class Sides:
     batch: int = 0
     at_once: int = 0
     pages: ceiling.Pages | None = None
+    # Seconds that reading all of a target takes, with nothing beside it.
+    reads: list[float] = field(default_factory=list)
     folders: int = 0
 
     def folder(self) -> Path:
@@ -85,6 +89,7 @@ class Sides:
 
     def one_ceiling(self, at_once: int) -> Run:
         if self.pages is None:
+            # The pages of the first run of vecferry.
             folder = self.folder()
             folder.mkdir()
             self.pages = ceiling.build(folder, self.old, self.shape, self.applied["counts"][0].ranges)
@@ -101,6 +106,24 @@ class Sides:
         tried = {at_once: self.one_ceiling(at_once) for at_once in ceiling.CONCURRENCY}
         self.at_once = max(tried, key=lambda at_once: rate([tried[at_once]]).median)
         self.keep(CEILING, tried[self.at_once])
+
+    def vdf(self) -> None:
+        """Where it does not run, the page says why."""
+        try:
+            self.keep(vdf.SIDE, vdf.measure(self.folder(), self.old, self.new, self.shape.collection, self.shape.rows))
+        except ProgramFailed as problem:
+            self.remarks.add(f"vdf-io does not run here. Its last words: `{str(problem).strip().splitlines()[-1]}`")
+        else:
+            self.remarks.add(vdf.REMARK)
+            self.check(vdf.SIDE)
+
+    def read_target(self) -> None:
+        """What a level of verification that reads everything again has to do at the least."""
+        assert self.pages is not None
+        plan = ferry.plan(self.old, self.new, [self.shape.collection], "counts", "        load: true\n")
+        ferry.apply(self.job.binary, self.folder(), plan)
+        self.reads += [ceiling.read(self.folder(), self.new, self.pages, self.at_once) for _ in range(self.job.rounds)]
+        self.check("vecferry")
 
     def row_bytes(self) -> float:
         assert self.pages is not None
@@ -139,18 +162,22 @@ def with_rest(table: Table, applied: dict[str, list[ferry.Applied]]) -> Table:
     return table
 
 
-def measure(job: Job, shape: Shape, levels: tuple[str, ...] = ("counts",)) -> tuple[Sides, Section]:
+def measure(job: Job, shape: Shape, levels: tuple[str, ...] = ("counts",), with_vdf: bool = False) -> Sides:
     """All sides in turn, as often as there are rounds, on servers of their own."""
     shape = job.shape(shape)
     with pair(shape.servers) as (old, new):
         fill(old, shape)
         sides_of = Sides(job, shape, old, new)
-        for _ in range(job.rounds):
+        for number in range(job.rounds):
             for level in levels:
                 sides_of.vecferry(level)
             sides_of.loop()
+            if with_vdf and number == 0:
+                sides_of.vdf()
             sides_of.ceiling()
-        return sides_of, section(sides_of)
+        if len(levels) > 1:
+            sides_of.read_target()
+        return sides_of
 
 
 def section(of: Sides) -> Section:
