@@ -53,13 +53,15 @@ class Claim:
 
 @dataclass
 class Table:
-    """The first column is text, the others are numbers."""
+    """The first column is text, and the others are numbers where nothing else is said."""
 
     head: list[str]
     rows: list[list[str]] = field(default_factory=list)
+    numbers: bool = True
 
     def markdown(self) -> str:
-        lines = [self.head, ["---"] + ["--:"] * (len(self.head) - 1), *self.rows]
+        others = "--:" if self.numbers else "---"
+        lines = [self.head, ["---"] + [others] * (len(self.head) - 1), *self.rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -52,7 +52,7 @@ the copy. Servers are fresh for each shape.
 
 
 def machine(binary: Path) -> str:
-    table = Table(["", "what this was measured with"])
+    table = Table(["", "what this was measured with"], numbers=False)
     table.rows += [
         ["vecferry", f"{said(str(binary), '--version')}; commit of the benchmark {commit()}"],
         ["command", f"`{command()}`"],
@@ -60,7 +60,7 @@ def machine(binary: Path) -> str:
         ["processor", f"{processor()}, {os.cpu_count()} cores, for clients and servers together"],
         ["memory", f"{memory() / 1e9:.0f} GB"],
         ["system", f"{platform.system()} {platform.release()} {platform.machine()}"],
-        ["servers", "Milvus 2.3.5 standalone, two of them; " f"milvus-lite {importlib.metadata.version('milvus-lite')} where it says so"],
+        ["servers", f"two Milvus 2.3.5 standalone; milvus-lite {importlib.metadata.version('milvus-lite')} where it says so"],
         ["Python loop", f"Python {platform.python_version()}, pymilvus {importlib.metadata.version('pymilvus')}, numpy {np.__version__}"],
     ]
     return f"## The machine\n\n{table.markdown()}"
@@ -73,7 +73,7 @@ def command() -> str:
 
 
 def verdicts(claims: list[Claim]) -> str:
-    table = Table(["what it must show", "wanted", "measured", "met"])
+    table = Table(["what it must show", "wanted", "measured", "met"], numbers=False)
     for claim in claims:
         table.rows.append([claim.what, claim.wanted, claim.measured, "–" if claim.met is None else "yes" if claim.met else "**no**"])
     return f"## What it must show\n\n{table.markdown()}"
