@@ -14,8 +14,8 @@ import numpy as np
 from pymilvus import DataType, MilvusClient
 from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc, schema_pb2
 
-# Rows of one insert.
-BATCH = 5000
+# Rows of one insert, and bytes of its vectors: servers refuse more than 64 MiB.
+BATCH, BATCH_BYTES = 5000, 32 << 20
 # Numbers of a sparse vector that are not zero, out of so many dimensions.
 SPARSE_VALUES, SPARSE_DIM = 40, 30_000
 WORDS = np.array("ferry harbour rope anchor tide wind plan cargo crew chart lantern quay current passage".split())
@@ -129,8 +129,9 @@ def address(uri: str) -> str:
 
 def inserts(shape: Shape, name: str | None = None) -> Iterator[milvus_pb2.InsertRequest]:
     """The rows, the same in every run."""
-    for first in range(0, shape.rows, BATCH):
-        count = min(BATCH, shape.rows - first)
+    batch = min(BATCH, BATCH_BYTES // max(shape.dim * 4, 1))
+    for first in range(0, shape.rows, batch):
+        count = min(batch, shape.rows - first)
         request = milvus_pb2.InsertRequest(collection_name=name or shape.collection, num_rows=count)
         request.hash_keys.extend(range(count))
         request.fields_data.extend(columns(shape, first, count))
