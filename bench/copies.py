@@ -47,6 +47,8 @@ class Sides:
     batch: int = 0
     at_once: int = 0
     pages: ceiling.Pages | None = None
+    # Processor seconds that the loop takes before its first row.
+    starting: list[float] = field(default_factory=list)
     # Seconds that reading all of a target takes, with nothing beside it.
     reads: list[float] = field(default_factory=list)
     folders: int = 0
@@ -76,7 +78,8 @@ class Sides:
         self.check(side)
 
     def one_loop(self, batch: int) -> Run:
-        run = loop.measure(self.folder(), self.old, self.new, self.shape, batch)
+        run, starting = loop.measure(self.folder(), self.old, self.new, self.shape, batch)
+        self.starting.append(starting)
         self.check(LOOP)
         return run
 
@@ -185,7 +188,8 @@ def section(of: Sides) -> Section:
     text = (
         f"{of.shape.rows:,} rows of {of.row_bytes():,.0f} bytes each on the wire. The loop's best batch was {of.batch:,} rows, "
         f"of {', '.join(f'{batch:,}' for batch in loop.BATCHES)}; the ceiling was highest with {of.at_once} {at_once} in flight on "
-        f"each side, of {', '.join(map(str, ceiling.CONCURRENCY))}."
+        f"each side, of {', '.join(map(str, ceiling.CONCURRENCY))}. Of the loop's processor time, {spread(of.starting).median:.1f} s are spent "
+        "on starting Python and its client, before the first row."
     )
     tables = [sides(of.runs, of.row_bytes()), of.ratios(), with_rest(phases(of.applied), of.applied)]
     return Section(of.shape.title, text, tables, remarks=sorted(of.remarks))

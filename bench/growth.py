@@ -28,11 +28,12 @@ def measure(job: Job) -> list[Section]:
 
 def section(all_sides: list[Sides]) -> Section:
     text = (
-        "One collection with an int64 key and vectors of 8 dimensions, so that the rows are many and small. The cost of a row is the time that "
-        "copying takes, or the whole, over the number of rows."
+        "One collection with an int64 key and vectors of 8 dimensions, so that the rows are many and small. The cost of a row is the "
+        "time that copying takes, or the whole, over the number of rows."
     )
     table = Table([
-        "median (min … max)", "copying, µs a row", "whole, µs a row", "processor s per million rows", "peak memory, MB", "ceiling, µs a row",
+        "median (min … max)", "copying, µs a row", "whole, µs a row", "processor s per million rows", "peak memory, MB",
+        "ceiling, µs a row",
     ])
     for sides in all_sides:
         mine = sides.runs[COUNTS]
@@ -47,7 +48,8 @@ def section(all_sides: list[Sides]) -> Section:
     few, many = all_sides[0], all_sides[1]
     times = over(rate(few.runs[COUNTS]), rate(many.runs[COUNTS]))
     what = f"Copying a row of {many.shape.title}, beside one of {few.shape.title}"
-    found = Section("A collection that grows", text, [table], [Claim(what, "at most 1.15 times", f"{times:.2f} times", times <= 1.15)])
+    claim = Claim(what, "at most 1.15 times", f"{times:.2f} times", times <= 1.15)
+    found = Section("A collection that grows", text, [table], [claim])
     for sides in all_sides:
         found.tables.append(with_rest(phases(sides.applied, f"{sides.shape.title}: seconds, median"), sides.applied))
         found.remarks += sorted(sides.remarks)

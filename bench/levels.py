@@ -15,11 +15,14 @@ def proving(applied: list[Applied]) -> Spread:
 def section(of: Sides) -> Section:
     once = spread(of.reads)
     text = (
-        "The same copies, by what proves them. *Copying and verifying* are those phases of the journal together; what a level adds is the "
-        "difference of its median to that of `counts`. Flushing, indexing, loading and releasing are the same at each level. Reading the "
-        f"target once, by the reader of the ceiling with {of.at_once} pages in flight and nothing beside it, takes {once.text('.2f')} s."
+        "The same copies, by what proves them. *Copying and verifying* are those phases of the journal together; what a level adds is "
+        "the difference of its median to that of `counts`. Flushing, indexing, loading and releasing are the same at each level. Reading "
+        f"the target once, by the reader of the ceiling with {of.at_once} pages in flight and nothing beside it, takes "
+        f"{once.text('.2f')} s."
     )
-    table = Table(["median (min … max)", "copying and verifying, s", "adds, s", "verifying, s", "whole, s", "processor s per million rows"])
+    table = Table([
+        "median (min … max)", "copying and verifying, s", "adds, s", "verifying, s", "whole, s", "processor s per million rows",
+    ])
     base = proving(of.applied["counts"]).median
     for level in LEVELS:
         applied = of.applied[level]

@@ -21,7 +21,7 @@ import numpy as np
 from pymilvus import DataType, MilvusClient
 
 import ferry
-from figures import Run, over, rate, spread, whole
+from figures import Run, over, rate, spread
 from process import ProgramFailed
 from servers import commit, pair, said, target_binary, workplace
 from shapes import BATCH, WORDS, drop
