@@ -25,6 +25,7 @@ between. Figures are medians, with the least and the most in brackets; ratios ar
 processors, so every second of processor time that a client takes is missing to the servers: on machines of their own, servers are
 faster, and the sides lie closer together where the servers are what one waits for.
 """
+QUICK = "**This is what a quick run left, of small collections and one round, to see whether everything runs. Its figures are noise.**"
 WORDS = """\
 ## What the words mean
 
@@ -82,5 +83,5 @@ def verdicts(claims: list[Claim]) -> str:
 def write(sections: list[Section], binary: Path) -> str:
     """The page."""
     claims = [claim for section in sections for claim in section.claims]
-    parts = [INTRO.strip(), *([verdicts(claims)] if claims else []), machine(binary), WORDS.strip()]
+    parts = [INTRO.strip(), *([QUICK] if "--quick" in sys.argv else []), *([verdicts(claims)] if claims else []), machine(binary), WORDS.strip()]
     return "\n\n".join([*parts, *(section.markdown() for section in sections)]) + "\n"
