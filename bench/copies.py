@@ -191,6 +191,8 @@ def section(of: Sides) -> Section:
         f"each side, of {', '.join(map(str, ceiling.CONCURRENCY))}. Of the loop's processor time, {spread(of.starting).median:.1f} s are spent "
         "on starting Python and its client, before the first row."
     )
+    if of.shape.servers == "lite":
+        text += " Milvus 2.3.5 has no sparse vectors. milvus-lite, written in Python, is slow, so the rows are few and starting counts."
     tables = [sides(of.runs, of.row_bytes()), of.ratios(), with_rest(phases(of.applied), of.applied)]
     return Section(of.shape.title, text, tables, remarks=sorted(of.remarks))
 

@@ -44,7 +44,7 @@ def measure(job: Job) -> list[Section]:
             speed = spread([data / one.run.copying / 1e6 for one in applied if one.run.copying])
             named = f"{limit}" if limit != DEFAULT else f"{limit}, the default"
             table.rows.append([shape.title, f"{data / 1e6:,.0f}", named, peak.text(".0f"), speed.text(".0f")])
-            what = f"{shape.title}: the most memory of any run with {named if limit == DEFAULT else limit} MiB"
+            what = f"{shape.title}: the most memory of any run, with {limit} MiB"
             claims.append(Claim(what, f"at most {limit} MiB", f"{max(peak.values):.0f} MiB", max(peak.values) <= limit))
     text = "The most that the process held, as the kernel counts it, with `verify: full` and vectors that are long."
     if len(settings) == 1:

@@ -54,8 +54,8 @@ SHAPES = {
     for shape in (
         Shape("768", "768 dimensions with text and JSON", 50_000, 768, passages=True),
         Shape("128", "128 dimensions, and nothing else", 50_000, 128),
-        Shape("varchar", "uuid strings as keys, 128 dimensions", 50_000, 128, uuids=True),
-        Shape("sparse", "sparse vectors, on milvus-lite", 3_000, 0, servers="lite"),
+        Shape("varchar", "Keys of uuid strings, 128 dimensions", 50_000, 128, uuids=True),
+        Shape("sparse", "Sparse vectors, on milvus-lite", 3_000, 0, servers="lite"),
     )
 }
 
