@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
+use hyper_util::client::legacy::connect::HttpConnector;
 use milvus::proto::milvus::milvus_service_client::MilvusServiceClient;
 use secrecy::{ExposeSecret, SecretString};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -12,6 +13,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as TonicEndpoint, Identity};
 
+use super::socket::Connector;
 use super::{status, wire};
 use crate::cluster::error::chain;
 use crate::cluster::{ClusterError, ErrorKind, Patience, Pressure, Result, Watch, secret};
@@ -66,18 +68,20 @@ impl Client {
         let credentials = credentials(&endpoint.auth).await.map_err(|message| failed(ErrorKind::Config, message))?;
         let mut channel = TonicEndpoint::from_shared(endpoint.uri.clone())
             .map_err(|error| failed(ErrorKind::Config, error.to_string()))?
-            .connect_timeout(endpoint.connect_timeout)
             .timeout(endpoint.request_timeout)
             .http2_keep_alive_interval(Duration::from_secs(20))
             .keep_alive_timeout(Duration::from_secs(20))
             .initial_stream_window_size(8 << 20)
-            .initial_connection_window_size(16 << 20)
-            .tcp_nodelay(true);
+            .initial_connection_window_size(16 << 20);
         if endpoint.uri.starts_with("https:") {
             let tls = tls(&endpoint.tls).map_err(|message| failed(ErrorKind::Config, message))?;
             channel = channel.tls_config(tls).map_err(|error| failed(ErrorKind::Config, chain(&error)))?;
         }
-        let channel = channel.connect().await.map_err(|error| {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(endpoint.connect_timeout));
+        let channel = channel.connect_with_connector(Connector(connector)).await.map_err(|error| {
             let text = chain(&error);
             // A certificate that does not fit will not fit in a moment either.
             let lower = text.to_lowercase();

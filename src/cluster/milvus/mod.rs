@@ -15,6 +15,7 @@ mod lookup;
 mod read;
 mod sample;
 mod search;
+mod socket;
 pub(crate) mod status;
 mod values;
 pub(crate) mod wire;

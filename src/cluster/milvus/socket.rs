@@ -1,0 +1,214 @@
+//! The socket under a connection, with room before and behind it.
+//!
+//! HTTP/2 sends rows in frames of 16 KiB, because servers take no larger ones, and asks the system for each of them: once to
+//! send its head and its body, and at least once to receive it. Measured, those calls cost more than everything else that is
+//! done to a row. Here many frames are read at once and written at once, for one more copy of bytes that are still in the
+//! processor's cache.
+//!
+//! A flush is asked for after every frame, also where the next one is already waiting to be written. So it is put off until the
+//! connection was polled once more: by then it has written all that it has, and asks for what there is to read.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tonic::codegen::http::Uri;
+use tonic::codegen::{BoxFuture, Service, StdError};
+
+/// Bytes that are read or written at once. More brings nothing, and would no longer stay in the cache.
+const ROOM: usize = 128 << 10;
+
+/// Opens sockets as tonic would.
+#[derive(Debug, Clone)]
+pub struct Connector(pub HttpConnector);
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Roomy<TcpStream>>;
+    type Error = StdError;
+    type Future = BoxFuture<Self::Response, Self::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StdError>> {
+        self.0.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let opening = self.0.call(uri);
+        Box::pin(async move { Ok(TokioIo::new(Roomy::new(opening.await?.into_inner()))) })
+    }
+}
+
+/// A stream of bytes with room for some that were received and not asked for yet, and some that are to be sent.
+#[derive(Debug)]
+pub struct Roomy<T> {
+    stream: T,
+    received: Vec<u8>,
+    /// What of `received` was not asked for yet.
+    unread: std::ops::Range<usize>,
+    to_send: Vec<u8>,
+    /// Whether a flush was put off.
+    put_off: bool,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Roomy<T> {
+    /// Nothing received and nothing to send.
+    pub fn new(stream: T) -> Self {
+        Self { stream, received: vec![0; ROOM], unread: 0..0, to_send: Vec::with_capacity(ROOM), put_off: false }
+    }
+
+    /// Sends all that is to be sent.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut sent = 0;
+        let result = loop {
+            if sent == self.to_send.len() {
+                break Poll::Ready(Ok(()));
+            }
+            match Pin::new(&mut self.stream).poll_write(cx, &self.to_send[sent..]) {
+                Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(bytes)) => sent += bytes,
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            }
+        };
+        self.to_send.drain(..sent);
+        result
+    }
+
+    fn poll_send_now(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
+        self.put_off = false;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Roomy<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.put_off {
+            // What cannot be sent yet wakes the connection again when it can, and an error shows at the next write.
+            let _later = this.poll_send_now(cx)?;
+        }
+        if this.unread.is_empty() {
+            let mut received = ReadBuf::new(&mut this.received);
+            ready!(Pin::new(&mut this.stream).poll_read(cx, &mut received))?;
+            this.unread = 0..received.filled().len();
+        }
+        let bytes = buffer.remaining().min(this.unread.len());
+        buffer.put_slice(&this.received[this.unread.start..][..bytes]);
+        this.unread.start += bytes;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Roomy<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.to_send.len() >= ROOM {
+            ready!(self.poll_send(cx))?;
+        }
+        let before = self.to_send.len();
+        for slice in slices {
+            let bytes = slice.len().min(ROOM - self.to_send.len());
+            self.to_send.extend_from_slice(&slice[..bytes]);
+        }
+        Poll::Ready(Ok(self.to_send.len() - before))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.to_send.len() >= ROOM {
+            return self.poll_send_now(cx);
+        }
+        if !self.to_send.is_empty() && !self.put_off {
+            self.put_off = true;
+            cx.waker().wake_by_ref();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send_now(cx))?;
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    /// What a connection does with its socket: it is polled, writes what it has, flushes, and asks for what there is to read.
+    async fn polled(socket: &mut Roomy<DuplexStream>, frames: &[&[u8]]) {
+        let mut frames = frames.iter();
+        let mut rounds = 0;
+        poll_fn(|cx| {
+            for frame in frames.by_ref() {
+                assert!(
+                    matches!(Pin::new(&mut *socket).poll_write(cx, frame), Poll::Ready(Ok(all)) if all == frame.len())
+                );
+                assert!(Pin::new(&mut *socket).poll_flush(cx).is_ready());
+            }
+            let mut nothing = [0; 1];
+            assert!(Pin::new(&mut *socket).poll_read(cx, &mut ReadBuf::new(&mut nothing)).is_pending());
+            rounds += 1;
+            if rounds < 2 { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_was_flushed_is_sent_without_another_write() {
+        let (here, mut there) = duplex(1 << 20);
+        let mut socket = Roomy::new(here);
+        polled(&mut socket, &[b"one ", b"two ", b"three"]).await;
+        let mut arrived = vec![0; 13];
+        there.read_exact(&mut arrived).await.unwrap();
+        assert_eq!(arrived, b"one two three");
+    }
+
+    #[tokio::test]
+    async fn everything_arrives_through_a_pipe_that_is_narrower_than_the_room() {
+        let (here, there) = duplex(1000);
+        let bytes: Vec<u8> = (0..ROOM * 5 + 17).map(|number| (number % 251) as u8).collect();
+        let (mut socket, sent) = (Roomy::new(here), bytes.clone());
+        let sending = async move {
+            for frame in sent.chunks(16_393) {
+                socket.write_all(frame).await.unwrap();
+                socket.flush().await.unwrap();
+            }
+            socket.shutdown().await.unwrap();
+        };
+        let receiving = async {
+            let (mut socket, mut all) = (Roomy::new(there), Vec::new());
+            socket.read_to_end(&mut all).await.unwrap();
+            all
+        };
+        let ((), arrived) = tokio::join!(sending, receiving);
+        assert!(arrived == bytes, "{} of {} bytes", arrived.len(), bytes.len());
+    }
+
+    #[tokio::test]
+    async fn a_broken_pipe_is_an_error_and_no_silence() {
+        let (here, there) = duplex(1000);
+        let mut socket = Roomy::new(here);
+        drop(there);
+        socket.write_all(b"lost").await.unwrap();
+        assert!(socket.shutdown().await.is_err());
+    }
+}
