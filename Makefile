@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help servers build demo cloud-demo bench bench-mapping bench-client torture fuzz test lint fmt schemas clean
+.PHONY: help servers build demo cloud-demo bench bench-mapping bench-client bench-rows torture fuzz test lint fmt schemas clean
 
 PYTHON := .servers/venv/bin/python
 CHECK_SCHEMA := .servers/venv/bin/check-jsonschema
@@ -38,6 +38,9 @@ bench-mapping: servers build ## Measure what mapping costs, on two real Milvus s
 bench-client: build ## Measure the client alone, against a stand-in for its servers
 	@python3 bench/client.py
 
+bench-rows: ## Measure what is done to a row, step by step and without a socket
+	cargo bench --locked --features benching --bench rows
+
 torture: servers ## Copy at random with random faults, on real servers, and write the table of docs/reliability.md
 	@TORTURE_RUNS=$(TORTURE_RUNS) TORTURE_PAGE=docs/reliability.md cargo test --locked --test it torture -- --nocapture
 
@@ -46,7 +49,7 @@ fmt: ## Format the code
 
 lint: ## Check the formatting, and lint every target
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- --deny warnings
+	cargo clippy --locked --all-targets --features benching -- --deny warnings
 
 schemas: servers ## Check the JSON Schemas, the examples and the workflows with another validator
 	$(CHECK_SCHEMA) --check-metaschema schemas/*.json

@@ -73,7 +73,10 @@ impl Milvus {
             .ask_for_rows(
                 &format!("sample the keys of collection `{}`", scan.collection),
                 request,
-                |mut stub, request| async move { stub.search(request).await },
+                |client, request| {
+                    let mut stub = client.stub();
+                    async move { stub.search(request).await }
+                },
                 |answer| answer.status.as_ref(),
             )
             .await?;
