@@ -88,8 +88,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Roomy<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.put_off {
-            // What cannot be sent yet wakes the connection again when it can, and an error shows at the next write.
-            let _later = this.poll_send_now(cx)?;
+            // What cannot be sent yet wakes the connection again when it can. An error shows at the next write, so that what came
+            // before the other side hung up can still be read.
+            let _sent = this.poll_send_now(cx);
         }
         if this.unread.is_empty() {
             let mut received = ReadBuf::new(&mut this.received);
