@@ -86,7 +86,8 @@ impl World {
         self.made += 1;
         let keys = vec![0; self.rows.count as usize];
         let made = Collection { keys, ..Collection::new(self.made, schema) };
-        self.collections.entry(name.to_owned()).insert_entry(made).into_mut()
+        self.collections.remove(name);
+        self.collections.entry(name.to_owned()).or_insert(made)
     }
 
     /// A collection, or the status that says that it is not there.
