@@ -6,14 +6,17 @@
 
 use std::path::Path;
 
-use milvus::proto::milvus::{InsertRequest, QueryResults};
+#[cfg(test)]
+use milvus::proto::milvus::InsertRequest;
+use milvus::proto::milvus::QueryResults;
 use milvus::proto::schema::{
     FieldData, FloatArray, IntArray, JsonArray, LongArray, ScalarField, StringArray, VectorField, field_data,
     scalar_field, vector_field,
 };
 use prost::Message;
 
-use crate::cluster::milvus::{capabilities_of, decode, encode};
+use crate::cluster::Destination;
+use crate::cluster::milvus::{capabilities_of, decode, encode, wire};
 use crate::collection::{
     Capabilities, CollectionSchema, DYNAMIC_FIELD, DataType, Field, LiveCollection, LoadState, RowBatch, RowHasher,
 };
@@ -70,7 +73,7 @@ impl Answer {
 
     /// From the bytes to a batch.
     pub fn decode(&self) -> Rows {
-        let answer = QueryResults::decode(self.bytes.clone()).expect("an answer");
+        let answer = wire::Answer::decode(self.bytes.clone()).expect("an answer");
         let batch = decode::batch(&self.fields, answer.fields_data).expect("an answer as servers give it");
         Rows { fields: self.fields.clone(), batch }
     }
@@ -85,8 +88,16 @@ impl Rows {
 
     /// From the batch to the bytes of an insert.
     pub fn encode(&self, server: &Server) -> Vec<u8> {
-        let fields_data = encode::columns(&self.fields, &self.batch, &server.0).expect("rows that can be sent");
-        InsertRequest { fields_data, ..InsertRequest::default() }.encode_to_vec()
+        let to = Destination {
+            database: "default".to_owned(),
+            collection: "rows".to_owned(),
+            partition: None,
+            fields: self.fields.clone(),
+        };
+        let request = encode::request(&to, &self.batch, &server.0).expect("rows that can be sent");
+        let mut bytes = Vec::with_capacity(request.len());
+        request.write(&mut bytes);
+        bytes
     }
 
     /// The rows as the plan wants them.
@@ -226,7 +237,9 @@ mod tests {
             let plain = rows.map(&Mapped::new(shape, 8, ""));
             assert_eq!(plain.fingerprint(), rows.fingerprint());
             let sent = InsertRequest::decode(&rows.encode(&Server::able())[..]).unwrap();
-            let back = decode::batch(&rows.fields, sent.fields_data).unwrap();
+            let back = QueryResults { fields_data: sent.fields_data, ..QueryResults::default() };
+            let back = wire::Answer::decode(back.encode_to_vec().as_slice()).unwrap();
+            let back = decode::batch(&rows.fields, back.fields_data).unwrap();
             assert_eq!(RowHasher::new(rows.fields.clone()).fingerprint(&back).unwrap().sum, rows.fingerprint());
         }
         let rows = Answer::new(Shape::Texts, 3, 8).decode();
