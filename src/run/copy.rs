@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::job::Job;
 use super::retries::Retry;
@@ -46,8 +46,12 @@ pub(super) enum Written {
 impl Job<'_> {
     /// Room for the rows of a split in memory, so many times, and the right to read it; unless somebody asked to stop.
     pub(super) async fn room_to_read(&self, split: &Split, times: u64) -> Result<Room<'_>, JobError> {
+        self.room(split, times, &self.pace.reads).await
+    }
+
+    async fn room<'a>(&'a self, split: &Split, times: u64, lanes: &'a Semaphore) -> Result<Room<'a>, JobError> {
         let room = self.pace.memory.hold(self.bytes_of(split).saturating_mul(times)).await?;
-        let lane = self.pace.reads.acquire().await.map_err(|_| JobError::Interrupted)?;
+        let lane = lanes.acquire().await.map_err(|_| JobError::Interrupted)?;
         if self.stop.is_cancelled() { Err(JobError::Interrupted) } else { Ok(Room { lane, room }) }
     }
 
@@ -116,7 +120,7 @@ impl Job<'_> {
 
     pub(super) async fn copy_split(&self, number: usize, source: &Scan, target: Option<&Scan>) -> Result<(), JobError> {
         let Some((split, progress)) = self.split_of(number) else { return Ok(()) };
-        let Room { lane, room: _room } = self.room_to_read(&split, 1).await?;
+        let Room { lane, room: _room } = self.room(&split, 1, &self.pace.ahead).await?;
         self.check_partitions(&split)?;
         if let Some(target) = target {
             return self.converge_split(number, &split, source, target).await;
@@ -135,7 +139,7 @@ impl Job<'_> {
         let fingerprint = hasher.fingerprint_of(&rows.batches)?;
         // Whoever waits for its turn to read need not wait until this split is written.
         drop(lane);
-        let _lane = self.pace.writes.acquire().await.map_err(|_| JobError::Interrupted)?;
+        let _lane = self.pace.writes.enter(self.bytes_of(&split)).await?;
         if self.stop.is_cancelled() {
             return Err(JobError::Interrupted);
         }
@@ -188,6 +192,7 @@ impl Job<'_> {
             match self.send(to, &piece, mode).await {
                 Ok(Written::All) => {
                     self.request.fitted(piece.bytes());
+                    self.pace.writes.wrote(piece.bytes() as u64);
                     acknowledged(rows as u64);
                     rest = (rows < batch.rows()).then(|| batch.slice(rows, batch.rows() - rows));
                 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::census::{Census, SplitSize};
 use super::job::{Job, Sides, Success, Tools};
+use super::lanes::Lanes;
 use super::retries::{self, Retried};
 use super::throttle::Throttle;
 use super::{Event, JobError, ManagedPair, Memory, Observer, managed};
@@ -23,6 +24,9 @@ use crate::state::{FORMAT, Header, JobId, Journal, Lock, MANAGED_FORMAT, StateEr
 /// Collections in progress for each split in flight: most of a small collection's time is waiting for the server to make,
 /// flush, index and load it.
 const COLLECTIONS_PER_SPLIT: usize = 16;
+/// Splits that are read while others are written. Reading a split takes a server a fraction of what writing it takes another, so
+/// this is enough for the next rows to be there; more of them press on servers that share a machine.
+const AHEAD: usize = 2;
 /// A wait for a lock that nobody needs to hear of.
 const SHORT_WAIT: Duration = Duration::from_secs(2);
 /// How long a source may take to be released once somebody asked to stop.
@@ -60,10 +64,12 @@ pub struct Task<'a> {
 
 /// The limits of a migration, as its collections share them.
 pub struct Pace {
-    /// One for each split that is read at once.
+    /// One for each split that is read at once, while nothing is written.
     pub(super) reads: Semaphore,
-    /// One for each split that is written at once, so that the next ones are read meanwhile.
-    pub(super) writes: Semaphore,
+    /// One for each split that is read ahead of those that are written.
+    pub(super) ahead: Semaphore,
+    /// One for each split that is written at once.
+    pub(super) writes: Lanes,
     pub(super) at_once: usize,
     pub(super) split: SplitSize,
     pub(super) throttle: Throttle,
@@ -77,7 +83,8 @@ impl Pace {
         let at_once = limits.concurrency.max(1);
         Self {
             reads: Semaphore::new(at_once),
-            writes: Semaphore::new(at_once),
+            ahead: Semaphore::new(at_once.min(AHEAD)),
+            writes: Lanes::new(at_once),
             at_once,
             split: SplitSize { rows: limits.split_rows, bytes: memory.split_bytes() },
             throttle: Throttle::new(limits.write_mb_per_s),

@@ -28,6 +28,7 @@ mod error;
 mod execute;
 mod finish;
 mod job;
+mod lanes;
 mod loading;
 mod made;
 mod managed;
