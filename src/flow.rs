@@ -15,12 +15,12 @@ mod unmade;
 mod wanted;
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::ClusterError;
+use crate::cluster::{ClusterError, Moment};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::diff::{self, ChangeSet, Entry, Work};
 use crate::plan::ResolvedPlan;
@@ -95,6 +95,8 @@ pub struct Stage {
     pub split: SplitSize,
     /// The clusters as the migration service knows them, where it is to move the rows and can.
     pub managed: Option<Arc<ManagedPair>>,
+    /// As of when its source was looked at.
+    moment: OnceLock<Moment>,
 }
 
 /// Everything that was seen, and what is to be done about it.

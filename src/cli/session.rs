@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
 
 use super::exit_code::ExitCode;
@@ -61,8 +62,17 @@ pub(super) fn say_warnings(found: &[Diagnostic], context: &Context) {
     context.printer.note(&diagnostics::text(found, context.printer.stderr_style()));
 }
 
+/// Lets the process open as many files as it may at all: each collection in progress has a few, and many systems let a process
+/// open a thousand unless it asks for more. Where that is refused, so it stays.
+fn open_many_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
 /// Runs a future to its end, on as many threads as there are processors.
 pub(super) fn block_on<F: Future<Output = ExitCode>>(context: &Context, future: F) -> ExitCode {
+    open_many_files();
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(future),
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::StreamExt;
 
@@ -12,7 +12,7 @@ use super::select::as_planned;
 use super::unmade::Unmade;
 use super::wanted::{Wanted, expand, plan_hash, refuse_idle, refuse_shared_targets};
 use super::{Depth, Detail, FlowError, Selecting, Stage, View};
-use crate::cluster::{self, ClusterError, ErrorKind, ReadSide, Scan, WriteSide};
+use crate::cluster::{self, ClusterError, ErrorKind, Moment, ReadSide, Scan, WriteSide};
 use crate::collection::{DEFAULT_PARTITION, Field, LiveCollection, LoadState};
 use crate::diff::{self, ChangeSet, MARK_ROWS, Prior, RowDiff, Rows, Seen, StateTrouble, decide};
 use crate::mapping::{self, Mapping};
@@ -77,6 +77,7 @@ pub async fn look(
                 at_once: migration.limits.concurrency.max(1),
                 split: SplitSize { rows: migration.limits.split_rows, bytes: memory.split_bytes() },
                 managed: clouds.pair(migration),
+                moment: OnceLock::new(),
             });
         }
     }
@@ -161,7 +162,7 @@ async fn one(
     depth: Depth,
 ) -> Result<(diff::Entry, Option<Census>), FlowError> {
     let Wanted { address, from, to, planned_to, no_cluster, settings, engine, tiers, units, .. } = want;
-    let Stage { sides, at_once, split, .. } = stage;
+    let Stage { sides, at_once, split, moment, .. } = stage;
     let pinned_hash = plan_hash(&from, &planned_to, &settings);
     let plan_hash = plan_hash(&from, &to, &settings);
     let id = JobId::of(&to.uri, &to.database, &to.collection);
@@ -241,7 +242,7 @@ async fn one(
     if let Some(source) = source {
         let typical = source.schema.typical_row_bytes() as u64;
         let mut compiled = mapping::compile(&source, &seen.settings, &seen.to.collection, from_can, to_can);
-        match rows_of_source(&seen, &source, &compiled, &*sides.source, typical, depth, *split).await {
+        match rows_of_source(&seen, &source, &compiled, &*sides.source, typical, depth, (*split, moment)).await {
             Ok((rows, census)) => (seen.source_rows, counted) = (Some(rows), census),
             Err(JobError::Cluster(error)) if ends_the_command(&error) => return Err(error.into()),
             Err(error) => source_error = Some(error.to_string()),
@@ -320,7 +321,7 @@ async fn rows_of_source(
     read: &dyn ReadSide,
     typical: u64,
     depth: Depth,
-    split: SplitSize,
+    (split, shared): (SplitSize, &OnceLock<Moment>),
 ) -> Result<(Rows, Option<Census>), JobError> {
     let database = &seen.from.database;
     // A collection that is not loaded cannot be counted, and looking must not load it.
@@ -328,7 +329,18 @@ async fn rows_of_source(
         let physical = read.statistics(database, &source.name).await?;
         return Ok((Rows::estimated(physical, typical), None));
     }
-    let moment = read.moment(database, &source.name).await?;
+    let moment = match shared.get() {
+        Some(moment) => *moment,
+        None => {
+            let moment = read.moment(database, &source.name).await?;
+            // The first query at a timestamp waits until the server has come so far, so all collections are looked at as of the same
+            // one. A snapshot is of one collection alone.
+            if !moment.snapshot {
+                let _ = shared.set(moment);
+            }
+            moment
+        }
+    };
     let scan = scan(database, source, seen.settings.filter.as_deref(), moment);
     // A target that was completed is held against the number of the source's keys, and the migration service against none doubled.
     let finished = seen.prior.as_ref().is_some_and(|prior| prior.finished);

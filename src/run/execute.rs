@@ -21,9 +21,9 @@ use crate::mapping::Rewrite;
 use crate::plan::resolved::{Engine, Limits};
 use crate::state::{FORMAT, Header, JobId, Journal, Lock, MANAGED_FORMAT, StateError, Store};
 
-/// Collections in progress for each split in flight: most of a small collection's time is waiting for the server to make,
-/// flush, index and load it.
-const COLLECTIONS_PER_SPLIT: usize = 16;
+/// Collections in progress at once. Most of a small collection's time is waiting for the server to make, flush, index and load it,
+/// and a server flushes two hundred of them as fast as one.
+const COLLECTIONS: usize = 256;
 /// Splits that are read while others are written. Reading a split takes a server a fraction of what writing it takes another, so
 /// this is enough for the next rows to be there; more of them press on servers that share a machine.
 const AHEAD: usize = 2;
@@ -115,7 +115,6 @@ pub(super) type EndedTask = (usize, Report, Option<Release>);
 
 /// Executes all tasks that have work, and reports on each in their order.
 pub async fn execute(execution: &Execution<'_>, tasks: Vec<Task<'_>>) -> Vec<Report> {
-    let at_once = tasks.iter().map(|task| task.pace.at_once).max().unwrap_or(1) * COLLECTIONS_PER_SPLIT;
     let (by_service, direct): (Vec<_>, Vec<_>) =
         tasks.into_iter().enumerate().partition(|(_, task)| managed::is_managed(task));
     let direct = futures::stream::iter(direct)
@@ -128,7 +127,7 @@ pub async fn execute(execution: &Execution<'_>, tasks: Vec<Task<'_>>) -> Vec<Rep
             }
             (number, Report { address, work, result, took: started.elapsed(), retried, splits }, release)
         })
-        .buffer_unordered(at_once)
+        .buffer_unordered(COLLECTIONS)
         .collect::<Vec<EndedTask>>();
     let (mut ended, more) = futures::join!(direct, managed::execute(execution, by_service));
     ended.extend(more);
