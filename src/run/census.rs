@@ -93,11 +93,11 @@ pub async fn census(
     let counted = Rows { physical, row_bytes, ..Rows::default() };
     if keys == Keys::Cheaply
         && !is_cheap(&scan.key, &counted)
-        && let Some(census) = by_counts(read, &whole, groups, counted, split_rows).await?
+        && let Some(census) = by_counts(read, &whole, groups, counted.clone(), split_rows).await?
     {
         return Ok(census);
     }
-    key_by_key(read, &whole, groups, row_bytes, split_rows).await
+    key_by_key(read, &whole, groups, &counted, split_rows).await
 }
 
 /// Whether going through the keys costs little beside copying the rows.
@@ -111,14 +111,14 @@ async fn key_by_key(
     read: &dyn ReadSide,
     whole: &Scan,
     groups: &[Vec<String>],
-    row_bytes: u64,
+    counted: &Rows,
     split_rows: u64,
 ) -> Result<Census, JobError> {
-    let mut rows = Rows { row_bytes, ..Rows::default() };
+    let mut rows = Rows { row_bytes: counted.row_bytes, ..Rows::default() };
     let mut splits = Vec::new();
     for partitions in groups {
         let scan = &Scan { partitions: partitions.clone(), ..whole.clone() };
-        let physical = read.count(scan, &KeyRange::ALL).await?;
+        let physical = if groups.len() == 1 { counted.physical } else { read.count(scan, &KeyRange::ALL).await? };
         let walk = walk(read, scan, physical, split_rows).await?;
         rows.physical += walk.physical;
         rows.doubled = Some(rows.doubled.unwrap_or_default() + walk.doubled);

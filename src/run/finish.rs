@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
@@ -29,8 +30,11 @@ impl Job<'_> {
         self.unless_stopped(target.flush(&to.database, &to.collection)).await?;
         if self.is_counted_by_the_server() {
             self.phase("indexing").await?;
-            let live = target.describe(&to.database, &to.collection).await?;
-            self.make_indexes(&self.mapping.indexes, &live.map(|live| live.indexes).unwrap_or_default()).await?;
+            // Where they were made before the rows came, there is nothing to look for.
+            match self.indexed_early.load(Ordering::Relaxed) {
+                true => self.wait_for_indexes().await?,
+                false => self.make_indexes(&self.mapping.indexes, &[]).await?,
+            }
             self.phase("verifying").await?;
             if let Some(success) = self.prove_by_statistics().await? {
                 self.fence().await?;
@@ -122,7 +126,9 @@ impl Job<'_> {
             return Ok(());
         };
         let wanted = self.indexes_wanted(live.load_state == LoadState::Loaded);
-        self.create_indexes(&wanted, &live.indexes).await
+        self.create_indexes(&wanted, &live.indexes).await?;
+        self.indexed_early.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The indexes that the plan wants, and those that only loading needs.
@@ -227,7 +233,7 @@ impl Job<'_> {
         // All else the migration service made, and nobody asked for more.
         let shapes = !self.entry.is_managed();
         if shapes {
-            self.make_partitions().await?;
+            self.make_partitions(None).await?;
             let live = self.sides.target.describe(&to.database, &to.collection).await?;
             self.make_indexes(&self.mapping.indexes, &live.map(|live| live.indexes).unwrap_or_default()).await?;
         }

@@ -85,6 +85,8 @@ pub struct Job<'a> {
     retried: Mutex<Retried>,
     /// Whether rows were sent that may have been there already.
     pub(super) resent: AtomicBool,
+    /// Whether the indexes were made before the rows came.
+    pub(super) indexed_early: AtomicBool,
     /// As of when the census was taken.
     moment: OnceLock<Moment>,
 }
@@ -134,6 +136,7 @@ impl<'a> Job<'a> {
             census: Mutex::new(tools.census),
             retried: Mutex::default(),
             resent: AtomicBool::new(false),
+            indexed_early: AtomicBool::new(false),
             moment: OnceLock::new(),
         }
     }
@@ -219,11 +222,11 @@ impl<'a> Job<'a> {
             self.phase("dropping").await?;
             self.sides.target.drop_collection(&self.entry.seen.to.database, &self.entry.seen.to.collection).await?;
         }
-        if !self.converging() {
-            self.make().await?;
+        let made = if self.converging() { None } else { self.make().await? };
+        if made.is_none() {
+            self.fence().await?;
         }
-        self.fence().await?;
-        let there = self.make_partitions().await?;
+        let there = self.make_partitions(made).await?;
         self.begun();
         self.make_early_indexes(there).await?;
         self.prepare_target().await?;
@@ -238,12 +241,12 @@ impl<'a> Job<'a> {
     }
 
     /// Makes the collection, unless an earlier attempt did. Told to the journal before and after: between the two, the mark
-    /// on the collection says whose it is.
-    async fn make(&self) -> Result<(), JobError> {
+    /// on the collection says whose it is. Returns it as it was described where it was made just now.
+    async fn make(&self) -> Result<Option<LiveCollection>, JobError> {
         let to = &self.entry.seen.to;
         let (made, creating) = self.state(|job| (job.target_id.is_some(), job.creating));
         if made {
-            return self.fence().await;
+            return Ok(None);
         }
         self.phase("creating").await?;
         if creating
@@ -251,7 +254,7 @@ impl<'a> Job<'a> {
             && live.mark.get(MARK_RUN) == Some(&self.run)
         {
             self.record(&Record::Created { id: live.id }).await?;
-            return Ok(());
+            return Ok(Some(live));
         }
         self.sides.target.create_database(&to.database).await?;
         self.record(&Record::Creating).await?;
@@ -288,13 +291,20 @@ impl<'a> Job<'a> {
             return Err(JobError::MadeOtherwise(difference));
         }
         self.record(&Record::Created { id: live.id }).await?;
-        Ok(())
+        Ok(Some(live))
     }
 
-    /// Makes the partitions that are missing. Returns the target as it was before, where it is there.
-    pub(super) async fn make_partitions(&self) -> Result<Option<LiveCollection>, JobError> {
+    /// Makes the partitions that are missing. `made` is the target where it was made just now. Returns the target as it was before,
+    /// where it is there.
+    pub(super) async fn make_partitions(
+        &self,
+        made: Option<LiveCollection>,
+    ) -> Result<Option<LiveCollection>, JobError> {
         let to = &self.entry.seen.to;
-        let live = self.sides.target.describe(&to.database, &to.collection).await?;
+        let live = match made {
+            Some(live) => Some(live),
+            None => self.sides.target.describe(&to.database, &to.collection).await?,
+        };
         let there = live.as_ref().map(|live| live.partitions.as_slice()).unwrap_or_default();
         for name in self.mapping.partitions.iter().filter(|name| !there.contains(name)) {
             self.sides.target.create_partition(&to.database, &to.collection, name).await?;

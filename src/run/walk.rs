@@ -64,7 +64,10 @@ async fn walk_pieces(
     split_rows: u64,
 ) -> Result<Walk, JobError> {
     let mut walk = Walk::default();
-    let mut found = futures::stream::iter(pieces).map(|range| piece_of_keys(read, scan, range)).buffered(AT_ONCE);
+    // What is gone through in one piece was counted just now.
+    let counted = (pieces.len() == 1).then_some(physical);
+    let mut found =
+        futures::stream::iter(pieces).map(|range| piece_of_keys(read, scan, range, counted)).buffered(AT_ONCE);
     while let Some((piece, mut rest)) = found.try_next().await? {
         walk.add(piece, split_rows);
         walk.has_an_end(read, scan, physical).await?;
@@ -146,8 +149,12 @@ async fn piece_of_keys(
     read: &dyn ReadSide,
     scan: &Scan,
     range: KeyRange,
+    counted: Option<u64>,
 ) -> Result<(Piece, Option<KeyRange>), JobError> {
-    let physical = read.count(scan, &range).await?;
+    let physical = match counted {
+        Some(physical) => physical,
+        None => read.count(scan, &range).await?,
+    };
     // A range that holds far more keys than it should (a sample that caught none) is walked, so that memory stays bounded.
     let most = if scan.key.data_type == DataType::Int64 { PIECE * 4 } else { PIECE };
     if physical <= most && !scan.moment.snapshot {
