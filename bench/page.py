@@ -40,9 +40,9 @@ WORDS = """\
   every checkpoint on the disk; for the loop from its first `next()` to the return of its last `insert`; for the ceiling until the later
   of its two processes has ended.
 - **Whole** is the time from the start of the process to its end, with all that it does. For the loop that is making the
-  collection, copying and flushing. For vecferry that is looking at both sides, counting the source's keys, making the collection, copying,
-  flushing, building the index, loading, reading back what the level of verification asks for, and releasing. The loop leaves an
-  index, a loaded collection and any proof to you, so the two wholes are not the same work.
+  collection, copying and flushing. For vecferry that is looking at both sides, cutting the splits, making the collection, copying, flushing,
+  building the index, and proving the rows: with `counts` by the target's number of them, with the other levels by loading it, reading back
+  what the level asks for, and releasing it. The loop leaves an index and any proof to you, so the two wholes are not the same work.
 - **Rows' bytes** are those of the server's answers to the reader of the ceiling, and the same for all sides. A MB is a million bytes.
 - **Processor time** is that of the client's process, user and system, as the kernel counts it; of the ceiling only while it copies.
 - **Peak memory** is the most that the client's process held, as the kernel counts it. The ceiling has none, because it holds all requests.

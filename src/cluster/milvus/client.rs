@@ -13,6 +13,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as TonicEndpoint, Identity};
 
+use super::polling::Waiting;
 use super::socket::Connector;
 use super::{status, wire};
 use crate::cluster::error::chain;
@@ -52,6 +53,8 @@ pub struct Client {
     /// Rows that are sent, in bytes.
     writes: Arc<Pressure>,
     watch: Option<Arc<dyn Watch>>,
+    /// Those who wait for something that takes the server its time.
+    pub waiting: Waiting,
 }
 
 impl fmt::Debug for Client {
@@ -103,6 +106,7 @@ impl Client {
             reads: Arc::default(),
             writes: Arc::default(),
             watch: None,
+            waiting: Waiting::default(),
         })
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod describe;
 pub(crate) mod encode;
 mod expression;
 mod lookup;
+mod polling;
 mod read;
 mod sample;
 mod search;

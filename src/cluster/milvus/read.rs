@@ -4,7 +4,7 @@
 //! `Session`, `Bounded` or `Eventually` Milvus 2.3.5 misses the last writes, and `Strong` costs 0.2 s a call.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
@@ -30,8 +30,6 @@ const MAX_WINDOW: usize = 16_384;
 const MOST_ROWS: u64 = 1 << 48;
 /// How long a load may take without getting further.
 const LOAD_PATIENCE: Duration = Duration::from_secs(600);
-/// How often a server is asked how far it is.
-const POLL: Duration = Duration::from_millis(150);
 
 impl Milvus {
     /// Connects and asks for the server's version.
@@ -336,13 +334,13 @@ impl ReadSide for Milvus {
             )
             .await?;
         crash_point::reached("load");
-        let started = Instant::now();
+        let polling = self.client.waiting.begin();
         while self.load_state(database, collection, Vec::new()).await? != LoadState::Loaded {
-            if started.elapsed() > LOAD_PATIENCE {
+            if polling.elapsed() > LOAD_PATIENCE {
                 let message = format!("it is still not loaded after {} s", LOAD_PATIENCE.as_secs());
                 return Err(self.client.error(ErrorKind::Transient, &action, message));
             }
-            tokio::time::sleep(POLL).await;
+            polling.pause().await;
         }
         Ok(())
     }

@@ -23,8 +23,6 @@ use crate::cluster::{
 use crate::collection::{Field, Index, Key, RowBatch};
 use crate::crash_point;
 
-/// How often a server is asked how far it is.
-const POLL: Duration = Duration::from_millis(150);
 /// How long a flush may take.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(900);
 /// How long an index may be built without getting further.
@@ -227,7 +225,7 @@ impl WriteSide for Milvus {
             db_name: database.to_owned(),
             collection_name: collection.to_owned(),
         };
-        let since = Instant::now();
+        let polling = self.client.waiting.begin();
         loop {
             let answer = self
                 .client
@@ -241,11 +239,11 @@ impl WriteSide for Milvus {
             if answer.flushed {
                 return Ok(());
             }
-            if since.elapsed() > FLUSH_PATIENCE {
+            if polling.elapsed() > FLUSH_PATIENCE {
                 let message = format!("it is not flushed after {} s", FLUSH_PATIENCE.as_secs());
                 return Err(self.client.error(ErrorKind::Transient, &action, message));
             }
-            tokio::time::sleep(POLL).await;
+            polling.pause().await;
         }
     }
 
@@ -286,6 +284,7 @@ impl WriteSide for Milvus {
     ) -> Result<()> {
         let action = format!("build the indexes of collection `{collection}`");
         let (mut furthest, mut since) = (None, Instant::now());
+        let polling = self.client.waiting.begin();
         loop {
             let indexes = self.indexes(database, collection).await?;
             let failed = indexes.iter().find(|index| index.state == i32::from(IndexState::Failed));
@@ -308,7 +307,7 @@ impl WriteSide for Milvus {
             {
                 return Ok(());
             }
-            tokio::time::sleep(POLL).await;
+            polling.pause().await;
         }
     }
 
