@@ -55,11 +55,22 @@ impl Job<'_> {
         if self.stop.is_cancelled() { Err(JobError::Interrupted) } else { Ok(Room { lane, room }) }
     }
 
-    /// Bytes of the rows of a split, as far as the census tells.
+    /// Bytes of the rows of a split, as far as the census and the splits that were read tell.
     fn bytes_of(&self, split: &Split) -> u64 {
-        match self.state(|job| job.header.row_bytes) {
+        let seen = self.row_bytes_seen.load(Ordering::Relaxed);
+        match self.state(|job| job.header.row_bytes).max(seen) {
             0 => self.pace.split.bytes,
             row_bytes => split.rows.saturating_mul(row_bytes),
+        }
+    }
+
+    /// Learns from rows that were read how large they are. A census looks at the first ones, and later ones may be far larger: then
+    /// fewer splits are in flight.
+    pub(super) fn learn_size(&self, batches: &[RowBatch]) {
+        let rows: usize = batches.iter().map(RowBatch::rows).sum();
+        let bytes: usize = batches.iter().map(RowBatch::bytes).sum();
+        if rows > 0 {
+            self.row_bytes_seen.fetch_max((bytes / rows) as u64, Ordering::Relaxed);
         }
     }
 
@@ -135,6 +146,7 @@ impl Job<'_> {
         };
         let rows = mapped::read_mapped(&*self.sides.source, source, &split, &self.mapping.columns).await?;
         rows.all_fit(&self.entry.seen.from.to_string())?;
+        self.learn_size(&rows.batches);
         let hasher = RowHasher::new(self.mapping.columns.write.clone());
         let fingerprint = hasher.fingerprint_of(&rows.batches)?;
         // Whoever waits for its turn to read need not wait until this split is written.

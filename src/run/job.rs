@@ -1,7 +1,7 @@
 //! One collection, from the first record of its journal to the last.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -85,6 +85,8 @@ pub struct Job<'a> {
     retried: Mutex<Retried>,
     /// Whether rows were sent that may have been there already.
     pub(super) resent: AtomicBool,
+    /// The largest bytes of a row, on average over a split, of those that were read.
+    pub(super) row_bytes_seen: AtomicU64,
     /// Whether the indexes were made before the rows came.
     pub(super) indexed_early: AtomicBool,
     /// As of when the census was taken.
@@ -137,6 +139,7 @@ impl<'a> Job<'a> {
             retried: Mutex::default(),
             resent: AtomicBool::new(false),
             indexed_early: AtomicBool::new(false),
+            row_bytes_seen: AtomicU64::new(0),
             moment: OnceLock::new(),
         }
     }

@@ -241,6 +241,9 @@ impl Job<'_> {
                 let on_target = async {
                     let scan = self.target_scan_of(target, &split);
                     let rows = mapped::read_target(&*self.sides.target, &scan, &split.range, columns).await?;
+                    if whole {
+                        self.learn_size(&rows.batches);
+                    }
                     let found = hasher.fingerprint_of(&rows.batches)?;
                     let expected = tally.fingerprint;
                     let same = if whole { found == expected } else { found.rows == expected.rows };

@@ -20,8 +20,11 @@ use crate::cluster::error::chain;
 use crate::cluster::{ClusterError, ErrorKind, Patience, Pressure, Result, Watch, secret};
 use crate::plan::resolved::{Auth, Endpoint, Tls};
 
-/// Largest answer that is accepted. Milvus sends up to 256 MiB since 2.4; vecferry asks for far less at a time.
-const MAX_ANSWER: usize = 256 << 20;
+/// Largest answer that is accepted. Milvus sends up to 256 MiB since 2.4, which is more than a process may have memory for; what
+/// does not fit is asked for in smaller pages.
+const MAX_ANSWER: usize = 64 << 20;
+/// Largest request that is sent; what a server takes is for the server to say.
+const MAX_REQUEST: usize = 256 << 20;
 
 /// A stub with credentials in every request.
 pub type Stub = MilvusServiceClient<InterceptedService<Channel, Credentials>>;
@@ -94,10 +97,10 @@ impl Client {
         let credentials = Credentials(credentials);
         let rows = wire::Rows::new(InterceptedService::new(channel.clone(), credentials.clone()))
             .max_decoding_message_size(MAX_ANSWER)
-            .max_encoding_message_size(MAX_ANSWER);
+            .max_encoding_message_size(MAX_REQUEST);
         let stub = MilvusServiceClient::with_interceptor(channel, credentials)
             .max_decoding_message_size(MAX_ANSWER)
-            .max_encoding_message_size(MAX_ANSWER);
+            .max_encoding_message_size(MAX_REQUEST);
         Ok(Self {
             stub,
             rows,
