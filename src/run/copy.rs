@@ -69,8 +69,8 @@ impl Job<'_> {
     pub(super) fn learn_size(&self, batches: &[RowBatch]) {
         let rows: usize = batches.iter().map(RowBatch::rows).sum();
         let bytes: usize = batches.iter().map(RowBatch::bytes).sum();
-        if rows > 0 {
-            self.row_bytes_seen.fetch_max((bytes / rows) as u64, Ordering::Relaxed);
+        if let Some(row_bytes) = bytes.checked_div(rows) {
+            self.row_bytes_seen.fetch_max(row_bytes as u64, Ordering::Relaxed);
         }
     }
 
