@@ -125,16 +125,17 @@ impl Job<'_> {
         let Some(live) = there.filter(|_| !self.converging() && rows.saturating_mul(row_bytes) <= SMALL) else {
             return Ok(());
         };
-        let wanted = self.indexes_wanted(live.load_state == LoadState::Loaded);
+        let is_loaded = live.load_state == LoadState::Loaded;
+        let wanted = self.indexes_wanted(!is_loaded && !self.may_be_counted_by_the_server());
         self.create_indexes(&wanted, &live.indexes).await?;
         self.indexed_early.store(true, Ordering::Relaxed);
         Ok(())
     }
 
-    /// The indexes that the plan wants, and those that only loading needs.
-    fn indexes_wanted(&self, is_loaded: bool) -> Vec<Index> {
+    /// The indexes that the plan wants and, where the target is yet to be loaded, those that only loading needs.
+    fn indexes_wanted(&self, to_load: bool) -> Vec<Index> {
         let mut wanted = self.mapping.indexes.clone();
-        if self.entry.seen.target_load_needs_index && !is_loaded && !self.may_be_counted_by_the_server() {
+        if self.entry.seen.target_load_needs_index && to_load {
             wanted.extend(self.indexes_for_reading());
         }
         wanted
@@ -147,12 +148,8 @@ impl Job<'_> {
         self.phase("indexing").await?;
         let live = target.describe(&to.database, &to.collection).await?;
         let was_loaded = live.as_ref().is_some_and(|live| live.load_state == LoadState::Loaded);
-        let mut wanted = self.mapping.indexes.clone();
-        if self.entry.seen.target_load_needs_index && !was_loaded {
-            wanted.extend(self.indexes_for_reading());
-        }
         let there = live.map(|live| live.indexes).unwrap_or_default();
-        self.make_indexes(&wanted, &there).await?;
+        self.make_indexes(&self.indexes_wanted(!was_loaded), &there).await?;
         if !was_loaded {
             self.phase("loading the target").await?;
             self.unless_stopped(target.load(&to.database, &to.collection)).await?;
