@@ -11,7 +11,7 @@ import loop
 import vdf
 from figures import Claim, Run, Section, Table, effort, over, rate, sides, spread, whole
 from process import ProgramFailed
-from servers import pair
+from servers import pair, settle
 from shapes import Shape, create, drop, fill, held
 
 COUNTS, LOOP, CEILING = "vecferry, `verify: counts`", "Python loop", "ceiling"
@@ -71,6 +71,7 @@ class Sides:
 
     def vecferry(self, level: str) -> None:
         plan = ferry.plan(self.old, self.new, [self.shape.collection], level)
+        settle()
         applied = ferry.apply(self.job.binary, self.folder(), plan)
         side = f"vecferry, `verify: {level}`"
         self.applied.setdefault(level, []).append(applied)
@@ -78,6 +79,7 @@ class Sides:
         self.check(side)
 
     def one_loop(self, batch: int) -> Run:
+        settle()
         run, starting = loop.measure(self.folder(), self.old, self.new, self.shape, batch)
         self.starting.append(starting)
         self.check(LOOP)
@@ -99,6 +101,7 @@ class Sides:
         client = MilvusClient(uri=self.new)
         create(client, self.shape)
         client.close()
+        settle()
         run = ceiling.both(self.folder(), self.old, self.new, self.pages, at_once)
         drop(self.new, self.shape.collection)
         return run
@@ -125,6 +128,7 @@ class Sides:
         assert self.pages is not None
         plan = ferry.plan(self.old, self.new, [self.shape.collection], "counts", "        load: true\n")
         ferry.apply(self.job.binary, self.folder(), plan)
+        settle()
         self.reads += [ceiling.read(self.folder(), self.new, self.pages, self.at_once) for _ in range(self.job.rounds)]
         self.check("vecferry")
 
@@ -172,7 +176,9 @@ def measure(job: Job, shape: Shape, levels: tuple[str, ...] = ("counts",), with_
         fill(old, shape)
         sides_of = Sides(job, shape, old, new)
         for number in range(job.rounds):
-            for level in levels:
+            # Each level is the first one as often as any other, should the servers remember the run before after all.
+            first = number % len(levels)
+            for level in levels[first:] + levels[:first]:
                 sides_of.vecferry(level)
             sides_of.loop()
             if with_vdf and number == 0:

@@ -8,10 +8,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+# Processors that two servers take together when they have nothing to do are a tenth of one, or less.
+IDLE = 0.2
+SETTLED_AFTER = 1.0
+SETTLE_LIMIT = 60.0
+# The process of each server that runs, by its address.
+PROCESSES: dict[str, int] = {}
 
 
 @contextlib.contextmanager
@@ -20,12 +28,15 @@ def server(kind: str = "milvus") -> Iterator[str]:
     command = [sys.executable, str(ROOT / "servers" / "serve.py"), kind]
     supervisor = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert supervisor.stdin is not None and supervisor.stdout is not None
+    event: dict[str, Any] = {}
     try:
         event = json.loads(supervisor.stdout.readline() or '{"reason": "its supervisor ended"}')
         if event.get("event") != "ready":
             sys.exit(f"A {kind} server did not start: {event['reason']}")
+        PROCESSES[event["uri"]] = event["pid"]
         yield event["uri"]
     finally:
+        PROCESSES.pop(event.get("uri", ""), None)
         supervisor.stdin.close()
         supervisor.wait()
 
@@ -35,6 +46,24 @@ def pair(kind: str = "milvus") -> Iterator[tuple[str, str]]:
     """Two fresh servers, source and target: what one shape left in their memory must not slow the next one."""
     with server(kind) as old, server(kind) as new:
         yield old, new
+
+
+def used(pid: int) -> float:
+    """Processor seconds that a process has taken so far, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def settle() -> None:
+    """Waits until the servers are through with what the run before left them to do: flushing, merging and dropping go on after
+    the last answer, and would slow down whoever comes next. One that does not come to rest is not waited for for ever.
+    """
+    limit = time.monotonic() + SETTLE_LIMIT
+    while time.monotonic() < limit:
+        before = sum(used(pid) for pid in PROCESSES.values())
+        time.sleep(SETTLED_AFTER)
+        if sum(used(pid) for pid in PROCESSES.values()) - before < IDLE * SETTLED_AFTER:
+            return
 
 
 @contextlib.contextmanager

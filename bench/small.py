@@ -16,7 +16,7 @@ from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 import ferry
 from copies import Job, phases
 from figures import Claim, Section, Spread, Table, over, spread
-from servers import pair
+from servers import pair, settle
 from shapes import UNLIMITED, Shape, address, create, inserts
 
 COLLECTIONS = 200
@@ -135,6 +135,7 @@ def fill(uri: str, collections: list[str]) -> None:
 
 def calls(uri: str, collections: list[str], at_once: int, with_load: bool) -> Calls:
     """Each call for all collections, in the order in which the server is through first: the index before the rows."""
+    settle()
     server, found = Server(uri, collections), Calls(at_once)
     with ThreadPoolExecutor(at_once) as threads:
         def each(step: Callable[[str], None]) -> None:
@@ -168,6 +169,7 @@ def measure(job: Job) -> list[Section]:
         rounds = min(job.rounds, ROUNDS)
         for number in range(rounds):
             plan = ferry.plan(old, new, collections)
+            settle()
             applied.append(ferry.apply(job.binary, job.folder / f"small-{number}", plan))
             print(f"  small    vecferry, {len(collections)} collections: {applied[-1].run.whole:.1f} s", flush=True)
             server = Server(new, collections)
