@@ -130,6 +130,12 @@ pub trait ReadSide: Send + Sync {
     /// Now: a moment that sees all writes that were acknowledged before the call.
     async fn moment(&self, database: &str, collection: &str) -> Result<Moment>;
 
+    /// The same for a collection that is yet to be loaded, where the server gives one out; never a snapshot. By the time the collection
+    /// is loaded, no query has to wait for it any more.
+    async fn moment_before_load(&self) -> Result<Option<Moment>> {
+        Ok(None)
+    }
+
     /// Physical rows in a range, doubled keys counted each time.
     async fn count(&self, scan: &Scan, range: &KeyRange) -> Result<u64>;
 

@@ -131,7 +131,9 @@ impl Job<'_> {
 
     pub(super) async fn copy_split(&self, number: usize, source: &Scan, target: Option<&Scan>) -> Result<(), JobError> {
         let Some((split, progress)) = self.split_of(number) else { return Ok(()) };
-        let Room { lane, room: _room } = self.room(&split, 1, &self.pace.ahead).await?;
+        // Comparing brings the rows of both sides into memory, and is mostly reading.
+        let (times, lanes) = if target.is_some() { (2, &self.pace.reads) } else { (1, &self.pace.ahead) };
+        let Room { lane, room: _room } = self.room(&split, times, lanes).await?;
         self.check_partitions(&split)?;
         if let Some(target) = target {
             return self.converge_split(number, &split, source, target).await;

@@ -9,6 +9,7 @@ use arrow_array::cast::AsArray;
 
 use super::job::{Job, Success};
 use super::mapped::beside_key;
+use super::prove::{Looks, There};
 use super::{Event, JobError};
 use crate::cluster::{Moment, Scan};
 use crate::collection::{DataType, Field, Index, KeyRange, LiveCollection, LoadState};
@@ -21,30 +22,24 @@ const SEARCHES: usize = 5;
 const SMALL: u64 = 64 << 20;
 
 impl Job<'_> {
-    /// Everything after the copy.
+    /// Everything after the copy. What is still to be learnt of the source is learnt beside what the target needs its time for.
+    /// Neither of the two writes rows that a record would have to announce, so whichever fails may end the other anywhere.
     pub(super) async fn finish(&self) -> Result<Success, JobError> {
         let to = &self.entry.seen.to;
         let target = &self.sides.target;
         self.fence().await?;
         self.phase("flushing").await?;
-        self.unless_stopped(target.flush(&to.database, &to.collection)).await?;
-        if self.is_counted_by_the_server() {
-            self.phase("indexing").await?;
-            // Where they were made before the rows came, there is nothing to look for.
-            match self.indexed_early.load(Ordering::Relaxed) {
-                true => self.wait_for_indexes().await?,
-                false => self.make_indexes(&self.mapping.indexes, &[]).await?,
-            }
-            self.phase("verifying").await?;
-            if let Some(success) = self.prove_by_statistics().await? {
+        let looks = self.looks();
+        let (moved, read) = futures::try_join!(self.look_at_source(&looks), self.flush_and_read(&looks))?;
+        let (was_loaded, there) = match read {
+            Some(read) => read,
+            None if moved.is_empty() => {
                 self.fence().await?;
-                return self.complete(success).await;
+                return self.complete(self.proven_at_once()).await;
             }
-        }
-        let was_loaded = self.make_readable().await?;
-        self.prune_other_partitions().await?;
-        self.phase("verifying").await?;
-        let success = self.prove().await?;
+            None => self.load_and_read(&looks).await?,
+        };
+        let success = self.prove(looks, moved, there).await?;
         if success.mended > 0 {
             // What was mended came after the first flush, and its index with it. Nobody is to drop or release anything meanwhile.
             target.flush(&to.database, &to.collection).await?;
@@ -54,6 +49,33 @@ impl Job<'_> {
         self.fence().await?;
         self.leave(was_loaded).await?;
         self.complete(success).await
+    }
+
+    /// Flushes the target and looks at it. None where its number of rows is all that the plan asks for, and agrees.
+    async fn flush_and_read(&self, looks: &Looks) -> Result<Option<(bool, There)>, JobError> {
+        let (to, target) = (&self.entry.seen.to, &self.sides.target);
+        self.unless_stopped(target.flush(&to.database, &to.collection)).await?;
+        if self.is_counted_by_the_server() {
+            self.phase("indexing").await?;
+            // Where they were made before the rows came, there is nothing to look for.
+            match self.indexed_early.load(Ordering::Relaxed) {
+                true => self.wait_for_indexes().await?,
+                false => self.make_indexes(&self.mapping.indexes, &[]).await?,
+            }
+            self.phase("verifying").await?;
+            if self.agrees_with_the_server().await {
+                return Ok(None);
+            }
+        }
+        self.load_and_read(looks).await.map(Some)
+    }
+
+    /// Loads the target and looks at it. Returns whether it was loaded before.
+    async fn load_and_read(&self, looks: &Looks) -> Result<(bool, There), JobError> {
+        let (was_loaded, early) = self.make_readable().await?;
+        self.prune_other_partitions().await?;
+        self.phase("verifying").await?;
+        Ok((was_loaded, self.look_at_target(looks, early).await?))
     }
 
     /// What comes when every row is proven: properties that come late, aliases, and the mark.
@@ -141,8 +163,9 @@ impl Job<'_> {
         wanted
     }
 
-    /// Makes the indexes that are missing, waits for them and loads the target. Returns whether it was loaded before.
-    async fn make_readable(&self) -> Result<bool, JobError> {
+    /// Makes the indexes that are missing, waits for them and loads the target. Returns whether it was loaded before, and as of when
+    /// it may be read without waiting, where that is fresh enough.
+    async fn make_readable(&self) -> Result<(bool, Option<Moment>), JobError> {
         let to = &self.entry.seen.to;
         let target = &self.sides.target;
         self.phase("indexing").await?;
@@ -150,11 +173,15 @@ impl Job<'_> {
         let was_loaded = live.as_ref().is_some_and(|live| live.load_state == LoadState::Loaded);
         let there = live.map(|live| live.indexes).unwrap_or_default();
         self.make_indexes(&self.indexes_wanted(!was_loaded), &there).await?;
+        let mut early = None;
         if !was_loaded {
             self.phase("loading the target").await?;
+            if self.shows_in_a_count() {
+                early = target.moment_before_load().await?;
+            }
             self.unless_stopped(target.load(&to.database, &to.collection)).await?;
         }
-        Ok(was_loaded)
+        Ok((was_loaded, early))
     }
 
     /// Makes those of the wanted indexes whose fields have none, and waits until all are built.
@@ -251,17 +278,22 @@ impl Job<'_> {
 
     /// The target as a whole, as of now.
     pub(super) async fn target_scan(&self) -> Result<Scan, JobError> {
+        Ok(self.target_scan_as_of(self.target_moment().await?))
+    }
+
+    /// The target as a whole, as of that moment at least.
+    pub(super) fn target_scan_as_of(&self, moment: Moment) -> Scan {
         let to = &self.entry.seen.to;
-        Ok(Scan {
+        Scan {
             database: to.database.clone(),
             collection: to.collection.clone(),
             partitions: Vec::new(),
             filter: None,
             within: None,
             key: self.mapping.columns.key.clone(),
-            moment: self.target_moment().await?,
+            moment,
             page: Arc::clone(&self.target_page),
-        })
+        }
     }
 
     /// A moment that sees all that was written to the target.

@@ -1,22 +1,26 @@
-//! What somebody else wrote to the source while it was copied: noticed by reading the source once more beside the proof, named,
-//! and carried over.
+//! What somebody else wrote to the source while it was copied: noticed by looking at the source once more, named, and carried over.
+//!
+//! The first such look begins when the last row was copied, beside all that the target needs its time for, and it settles the moment that a
+//! run speaks of: what is written to the source afterwards is the next plan's. Where ranges had to be mended there is another one.
 //!
 //! The source is counted again whatever the level. Where the plan says that it is a live one (`live_source`), `verify: full` reads
-//! every range of it again while the target is read, and holds it against what was sent. Elsewhere nobody is meant to write to it,
-//! and reading all of it twice would cost as much as the copy's own reading; so a few ranges are read again, other ones each time,
-//! and the first of them that changed makes the proof read all. With `sample` the ranges of the sample are read again, with `counts`
-//! none. A change that comes after a range was read for the last time is not noticed: then it is the next plan's.
+//! every range of it again and holds it against what was sent. Elsewhere nobody is meant to write to it, and reading all of it
+//! twice would cost as much as the copy's own reading; so a few ranges are read again, other ones each time, and the first of
+//! them that changed makes the next look read all. With `sample` the ranges of the sample are read again, with `counts` none. A
+//! change that comes after a range was read for the last time is not noticed.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
+use futures::{StreamExt, TryStreamExt};
+
 use super::job::Job;
-use super::{JobError, mapped};
+use super::prove::Looks;
+use super::{JobError, groups, mapped};
 use crate::cluster::Scan;
-use crate::collection::RowHasher;
+use crate::collection::{KeyRange, RowHasher};
 use crate::diff::{DifferenceKind, RowDiff};
-use crate::mapping::Columns;
-use crate::state::{Split, Tally};
+use crate::state::{Progress, Split, Tally};
 
 /// Keys that are named for each kind of change.
 const KEYS: usize = 3;
@@ -25,7 +29,7 @@ const ONE_IN: usize = 20;
 /// and at least so many of them.
 const AT_LEAST: usize = 3;
 
-/// Ranges of the source that are read again beside the proof.
+/// Ranges of the source that are read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Again {
     /// All of them.
@@ -112,21 +116,89 @@ impl fmt::Display for Moved {
 }
 
 impl Job<'_> {
+    /// Numbers of the splits that no longer hold on the source what was copied. Ranges are read first and counted last: a row that
+    /// comes to a range that was read already is counted.
+    pub(super) async fn look_at_source(&self, looks: &Looks) -> Result<BTreeSet<usize>, JobError> {
+        let mut moved = self.splits_read_otherwise(looks).await?;
+        moved.extend(self.splits_that_moved().await?);
+        Ok(moved)
+    }
+
+    /// Of the splits that are read again, those that hold other rows than were copied.
+    async fn splits_read_otherwise(&self, looks: &Looks) -> Result<BTreeSet<usize>, JobError> {
+        let mut splits = self.splits();
+        splits.retain(|(number, _, progress)| matches!(progress, Progress::Done(_)) && looks.reads_again(*number));
+        if splits.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let source = self.source_scan().await?;
+        let hasher = RowHasher::new(self.mapping.columns.write.clone());
+        let checks = futures::stream::iter(splits).map(|(number, split, progress)| {
+            let (source, hasher) = (&source, &hasher);
+            async move {
+                let Progress::Done(tally) = progress else { return Ok(None) };
+                let _room = self.room_to_read(&split, 1).await?;
+                Ok::<_, JobError>(self.has_moved(source, &split, &tally, hasher).await?.then_some(number))
+            }
+        });
+        let found: Vec<Option<usize>> = checks.buffer_unordered(self.pace.at_once).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     /// Whether the rows of a split on the source are no longer those that were copied. Where keys are doubled, only counts tell:
     /// which copy of such a key the server returns may change from one reading to the next.
-    pub(super) async fn has_moved(
+    async fn has_moved(
         &self,
         source: &Scan,
         split: &Split,
         copied: &Tally,
-        (columns, hasher): (&Columns, &RowHasher),
+        hasher: &RowHasher,
     ) -> Result<bool, JobError> {
-        let now = mapped::read_mapped(&*self.sides.source, source, split, columns).await?;
+        let now = mapped::read_mapped(&*self.sides.source, source, split, &self.mapping.columns).await?;
         let found = hasher.fingerprint_of(&now.batches)?;
         let counts = (found.rows, now.doubled, now.quarantined.len() as u64);
         let counted_alike = counts == (copied.fingerprint.rows, copied.doubled, copied.quarantined);
         let doubled = now.doubled > 0 || copied.doubled > 0;
         Ok(now.failed.0 > 0 || !counted_alike || (!doubled && found != copied.fingerprint))
+    }
+
+    /// Numbers of the splits that no longer hold as many rows on the source as were copied: somebody wrote to it meanwhile.
+    /// The source is counted as a whole first, so that rows in a partition that no split knows of are noticed too.
+    async fn splits_that_moved(&self) -> Result<Vec<usize>, JobError> {
+        let scan = self.source_scan().await?;
+        // Partitions that the plan leaves behind do not count, those that came meanwhile do.
+        let left_behind = self.mapping.leaves_partitions();
+        let partitions = if left_behind { groups(self.mapping).concat() } else { Vec::new() };
+        let whole = Scan { partitions, ..scan.clone() };
+        let now = self.sides.source.count(&whole, &KeyRange::ALL).await?;
+        let splits = self.splits();
+        let held = |progress: &Progress| match progress {
+            Progress::Done(tally) => tally.held(),
+            _ => 0,
+        };
+        // A split that is not done holds rows too, as many as others may have lost.
+        let complete = splits.iter().all(|(.., progress)| matches!(progress, Progress::Done(_)));
+        if complete && splits.iter().map(|(.., progress)| held(progress)).sum::<u64>() == now {
+            return Ok(Vec::new());
+        }
+        let (mut moved, mut known) = (Vec::new(), 0);
+        for (number, split, progress) in &splits {
+            self.check_partitions(split)?;
+            let scan = Scan { partitions: split.partitions.clone(), ..scan.clone() };
+            let counted = self.sides.source.count(&scan, &split.range).await?;
+            known += counted;
+            if counted != held(progress) {
+                moved.push(*number);
+            }
+        }
+        if moved.is_empty() && self.sides.source.count(&whole, &KeyRange::ALL).await? > known {
+            return Err(JobError::Repartitioned(
+                "the source got a partition with rows in it since the run began".to_owned(),
+            ));
+        }
+        // What a split that is not done lacks was never copied, and is no change.
+        moved.retain(|number| matches!(splits[*number].2, Progress::Done(_)));
+        Ok(moved)
     }
 }
 

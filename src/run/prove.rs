@@ -6,9 +6,20 @@
 //! sender died and landed after the upsert that was to replace it.
 //!
 //! The source is counted again, and as much of it read again as the plan asks for, so that what somebody wrote to it meanwhile is
-//! noticed, named and carried over; see `moved`.
+//! noticed, named and carried over; see `moved`. That needs nothing of the target, so it is done while the target is flushed,
+//! indexed and loaded.
+//!
+//! # As of when the target is read
+//!
+//! The first query as of a moment waits until the server has come so far, some fifth of a second. So where it makes no difference, the
+//! target is read as of a moment that was taken before it was loaded: after the last row was acknowledged, so each row of this
+//! run shows. What may land between that moment and the proof is a request of ours that the network held back. It makes no difference where
+//! no run before this one wrote to that target and this one began with nothing: each request then brings rows as this attempt read
+//! them, so one that lands twice changes no row, and an insert that does so changes their number. For that the rows are counted, as of the
+//! moment when the proof began and beside the reading; where their number is another one, all is read again as of then. Everywhere
+//! else, and whenever something was mended, the target is read as of a moment that is as fresh.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use futures::{StreamExt, TryStreamExt};
@@ -17,7 +28,7 @@ use super::compare::{EXAMPLES, Sample};
 use super::job::{Job, Success};
 use super::moved::{Again, Moved};
 use super::{JobError, mapped, whole};
-use crate::cluster::Scan;
+use crate::cluster::{Moment, Scan};
 use crate::collection::{Fingerprint, KeyRange, RowHasher};
 use crate::diff::RowDiff;
 use crate::mapping::{Rewrite, merge_touched};
@@ -36,6 +47,21 @@ struct Wrong {
     source: bool,
 }
 
+/// How hard each range is looked at.
+pub(super) struct Looks {
+    level: Verify,
+    sample: Sample,
+    again: Again,
+}
+
+/// What the target holds.
+pub(super) enum There {
+    /// Numbers of the ranges that hold something else than their records say.
+    Differing(BTreeSet<usize>),
+    /// All rows as one sum, and physical rows.
+    Sum(Fingerprint, u64),
+}
+
 /// What the proof has found and put right so far.
 #[derive(Debug, Default)]
 struct Found {
@@ -45,21 +71,33 @@ struct Found {
 }
 
 impl Job<'_> {
-    /// Reads the target, mends what differs, and says what was proven.
-    pub(super) async fn prove(&self) -> Result<Success, JobError> {
-        if self.mapping.columns.identity.is_none() {
-            return self.prove_as_a_whole().await;
-        }
+    /// How hard the first look is.
+    pub(super) fn looks(&self) -> Looks {
+        let (level, ranges) = (self.entry.verify(), self.state(|job| job.progress.len()));
+        let again = Again::of(ranges, self.entry.seen.settings.live_source);
+        Looks { level, sample: Sample::new(level, ranges), again }
+    }
+
+    /// Mends what differs by a first look at both sides, looks again, and says what was proven.
+    pub(super) async fn prove(
+        &self,
+        mut looks: Looks,
+        mut moved: BTreeSet<usize>,
+        mut there: There,
+    ) -> Result<Success, JobError> {
         let mut found = Found::default();
-        let live_source = self.entry.seen.settings.live_source;
-        let mut again = Again::of(self.state(|job| job.progress.len()), live_source);
         let mut last = RowDiff::default();
         for round in 0..=ROUNDS {
-            let (source, target) = (self.source_scan().await?, self.target_scan().await?);
-            let mut bad = self.splits_that_differ(&source, &target, &again).await?;
-            for number in self.splits_that_moved().await? {
-                bad.entry(number).or_default().source = true;
+            if round > 0 {
+                (there, moved) = futures::try_join!(self.look_at_target(&looks, None), self.look_at_source(&looks))?;
             }
+            let differing = match there {
+                There::Sum(sum, physical) => return self.prove_as_a_whole(&looks, moved, (sum, physical)).await,
+                There::Differing(ref differing) => differing,
+            };
+            let numbers = differing.union(&moved).copied();
+            let wrong = |number| Wrong { target: differing.contains(&number), source: moved.contains(&number) };
+            let bad: BTreeMap<usize, Wrong> = numbers.map(|number| (number, wrong(number))).collect();
             if bad.is_empty() {
                 return Ok(self.proven(found));
             }
@@ -67,6 +105,7 @@ impl Job<'_> {
                 let moving = bad.values().all(|wrong| wrong.source && !wrong.target);
                 return Err(if moving { self.still_moving(found.moved) } else { JobError::Different(Box::new(last)) });
             }
+            let (source, target) = (self.source_scan().await?, self.target_scan().await?);
             (last, found.extra) = (RowDiff::default(), 0);
             let mut in_order = true;
             for (number, wrong) in &bad {
@@ -83,7 +122,7 @@ impl Job<'_> {
                 return Ok(self.proven(found));
             }
             let source_changed = bad.values().any(|wrong| wrong.source);
-            again = again.after(bad.into_keys(), source_changed);
+            looks.again = looks.again.after(bad.into_keys(), source_changed);
         }
         Err(JobError::Different(Box::new(last)))
     }
@@ -105,15 +144,16 @@ impl Job<'_> {
             && self.state(|job| job.attempts == 1)
     }
 
-    /// Proves by that number, which needs no loaded target. None where it does not agree or is not to be had: then rows are counted.
-    pub(super) async fn prove_by_statistics(&self) -> Result<Option<Success>, JobError> {
+    /// Whether that number, which needs no loaded target, is that of the rows that were sent. Where it is not to be had, rows are counted.
+    pub(super) async fn agrees_with_the_server(&self) -> bool {
         let to = &self.entry.seen.to;
         let sent: u64 = self.state(|job| job.tallies().map(|tally| tally.written).sum());
-        let Ok(counted) = self.sides.target.statistics(&to.database, &to.collection).await else { return Ok(None) };
-        if counted != sent || !self.splits_that_moved().await?.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(self.proven(Found::default())))
+        self.sides.target.statistics(&to.database, &to.collection).await.is_ok_and(|counted| counted == sent)
+    }
+
+    /// What is proven where nothing had to be put right.
+    pub(super) fn proven_at_once(&self) -> Success {
+        self.proven(Found::default())
     }
 
     fn still_moving(&self, moved: Moved) -> JobError {
@@ -122,25 +162,23 @@ impl Job<'_> {
 
     /// The same where rows cannot be told apart by the source's key. What differs is written again as a whole where an upsert
     /// can do that, once; elsewhere the run is marked as one that starts over.
-    async fn prove_as_a_whole(&self) -> Result<Success, JobError> {
+    async fn prove_as_a_whole(
+        &self,
+        looks: &Looks,
+        mut moved: BTreeSet<usize>,
+        (mut there, mut physical): (Fingerprint, u64),
+    ) -> Result<Success, JobError> {
         let upserts = self.mapping.columns.rewrite == Rewrite::Upsert;
         let mut found = Found::default();
         loop {
-            let level = self.entry.verify();
             let mut expected = Fingerprint::default();
             self.state(|job| job.tallies().for_each(|tally| expected.merge(tally.fingerprint)));
             let open = self.state(|job| job.splits_done() < job.progress.len());
-            let (source, target) = (self.source_scan().await?, self.target_scan().await?);
-            let columns = &self.mapping.columns;
-            let moved = self.splits_that_moved_as_a_whole(&source).await?;
-            let (there, physical) =
-                whole::of_target(&*self.sides.target, &target, columns, level, (self.pace.at_once, self.pace.split))
-                    .await?;
-            let difference = whole::difference(expected, there, physical, level);
-            if difference == RowDiff::default() && moved == 0 && !open {
+            let difference = whole::difference(expected, there, physical, looks.level);
+            if difference == RowDiff::default() && moved.is_empty() && !open {
                 return Ok(self.proven(found));
             }
-            found.moved.ranges += moved;
+            found.moved.ranges += moved.len();
             if !upserts || found.mended > 0 {
                 self.reopen(0).await?;
                 if upserts && difference.extra > 0 && !self.converging() {
@@ -153,39 +191,24 @@ impl Job<'_> {
                     false => JobError::Different(Box::new(difference)),
                 });
             }
+            let source = self.source_scan().await?;
             for number in 0..self.state(|job| job.progress.len()) {
                 self.reopen(number).await?;
                 self.copy_split(number, &source, None).await?;
             }
             found.mended = expected.rows.max(1);
+            ((there, physical), moved) =
+                futures::try_join!(self.sum_of_target(looks.level), self.look_at_source(looks))?;
         }
     }
 
-    /// How many ranges of the source are no longer what was copied.
-    async fn splits_that_moved_as_a_whole(&self, source: &Scan) -> Result<usize, JobError> {
-        let counted = self.splits_that_moved().await?.len();
-        if counted > 0 || self.entry.verify() != Verify::Full {
-            return Ok(counted);
-        }
-        let columns = &self.mapping.columns;
-        let hasher = RowHasher::new(columns.write.clone());
-        let splits = self.splits();
-        let again = Again::of(splits.len(), self.entry.seen.settings.live_source);
-        let splits = splits.into_iter().filter(|(number, ..)| again.takes(*number));
-        let looks = futures::stream::iter(splits).map(|(_, split, progress)| {
-            let hasher = &hasher;
-            async move {
-                let Progress::Done(tally) = progress else { return Ok(false) };
-                let _room = self.room_to_read(&split, 1).await?;
-                self.has_moved(source, &split, &tally, (columns, hasher)).await
-            }
-        });
-        let moved: Vec<bool> = looks.buffered(self.pace.at_once).try_collect().await?;
-        Ok(moved.into_iter().filter(|moved| *moved).count())
+    async fn sum_of_target(&self, level: Verify) -> Result<(Fingerprint, u64), JobError> {
+        let (target, size) = (self.target_scan().await?, (self.pace.at_once, self.pace.split));
+        whole::of_target(&*self.sides.target, &target, &self.mapping.columns, level, size).await
     }
 
     /// The splits with their numbers and how far they are.
-    fn splits(&self) -> Vec<(usize, Split, Progress)> {
+    pub(super) fn splits(&self) -> Vec<(usize, Split, Progress)> {
         self.state(|job| {
             let splits = job.splits.iter().flatten().cloned().zip(job.progress.iter().cloned());
             splits.enumerate().map(|(number, (split, progress))| (number, split, progress)).collect()
@@ -215,89 +238,59 @@ impl Job<'_> {
         })
     }
 
-    /// The splits that hold something else than their records say, on the target or on the source. Of the source, `again` is
-    /// read.
-    async fn splits_that_differ(
-        &self,
-        source: &Scan,
-        target: &Scan,
-        again: &Again,
-    ) -> Result<BTreeMap<usize, Wrong>, JobError> {
-        let level = self.entry.verify();
-        let all = (self.mapping.columns.clone(), RowHasher::new(self.mapping.columns.write.clone()));
-        let narrow = self.mapping.columns.narrowed(level);
-        let keys = (narrow.clone(), RowHasher::new(narrow.write.clone()));
-        let splits = self.splits();
-        let sample = Sample::new(level, splits.len());
-        let checks = futures::stream::iter(splits).map(|(number, split, progress)| {
-            let whole = level == Verify::Full || sample.takes(number);
-            let (columns, hasher) = if whole { &all } else { &keys };
-            let read_again = whole && again.takes(number);
-            async move {
-                let _room = self.room_to_read(&split, if read_again { 2 } else { 1 }).await?;
-                let Progress::Done(tally) = progress else {
-                    return Ok((number, Wrong { target: true, source: false }));
-                };
-                let on_target = async {
-                    let scan = self.target_scan_of(target, &split);
-                    let rows = mapped::read_target(&*self.sides.target, &scan, &split.range, columns).await?;
-                    if whole {
-                        self.learn_size(&rows.batches);
-                    }
-                    let found = hasher.fingerprint_of(&rows.batches)?;
-                    let expected = tally.fingerprint;
-                    let same = if whole { found == expected } else { found.rows == expected.rows };
-                    Ok::<_, JobError>(!same || rows.physical != rows.distinct)
-                };
-                let on_source = async {
-                    match read_again {
-                        true => self.has_moved(source, &split, &tally, (columns, hasher)).await,
-                        false => Ok(false),
-                    }
-                };
-                let (target, source) = futures::try_join!(on_target, on_source)?;
-                Ok::<_, JobError>((number, Wrong { target, source }))
-            }
-        });
-        let found: Vec<(usize, Wrong)> = checks.buffered(self.pace.at_once).try_collect().await?;
-        Ok(found.into_iter().filter(|(_, wrong)| wrong.target || wrong.source).collect())
+    /// What the target holds; as of `early`, a moment after all was written, where one was taken. Then its rows are counted as of now.
+    pub(super) async fn look_at_target(&self, looks: &Looks, early: Option<Moment>) -> Result<There, JobError> {
+        if self.mapping.columns.identity.is_none() {
+            let (sum, physical) = self.sum_of_target(looks.level).await?;
+            return Ok(There::Sum(sum, physical));
+        }
+        let Some(early) = early else {
+            return Ok(There::Differing(self.splits_that_differ(&self.target_scan().await?, looks).await?));
+        };
+        let early = self.target_scan_as_of(early);
+        let counting = async {
+            let now = self.target_scan().await?;
+            let rows = self.sides.target.count(&now, &KeyRange::ALL).await?;
+            Ok((now, rows))
+        };
+        let (differing, (now, rows)) = futures::try_join!(self.splits_that_differ(&early, looks), counting)?;
+        let expected: u64 = self.state(|job| job.tallies().map(|tally| tally.fingerprint.rows).sum());
+        if !differing.is_empty() || rows == expected {
+            return Ok(There::Differing(differing));
+        }
+        tracing::info!(rows, expected, "rows came or went since the target was loaded");
+        Ok(There::Differing(self.splits_that_differ(&now, looks).await?))
     }
 
-    /// Numbers of the splits that no longer hold as many rows on the source as were copied: somebody wrote to it meanwhile.
-    /// The source is counted as a whole first, so that rows in a partition that no split knows of are noticed too.
-    async fn splits_that_moved(&self) -> Result<Vec<usize>, JobError> {
-        let scan = self.source_scan().await?;
-        // Partitions that the plan leaves behind do not count, those that came meanwhile do.
-        let left_behind = self.mapping.leaves_partitions();
-        let partitions = if left_behind { super::groups(self.mapping).concat() } else { Vec::new() };
-        let whole = Scan { partitions, ..scan.clone() };
-        let now = self.sides.source.count(&whole, &KeyRange::ALL).await?;
-        let splits = self.splits();
-        let held = |progress: &Progress| match progress {
-            Progress::Done(tally) => tally.held(),
-            _ => 0,
-        };
-        // A split that is not done holds rows too, as many as others may have lost.
-        let complete = splits.iter().all(|(.., progress)| matches!(progress, Progress::Done(_)));
-        if complete && splits.iter().map(|(.., progress)| held(progress)).sum::<u64>() == now {
-            return Ok(Vec::new());
-        }
-        let (mut moved, mut known) = (Vec::new(), 0);
-        for (number, split, progress) in &splits {
-            self.check_partitions(split)?;
-            let scan = Scan { partitions: split.partitions.clone(), ..scan.clone() };
-            let counted = self.sides.source.count(&scan, &split.range).await?;
-            known += counted;
-            if counted != held(progress) {
-                moved.push(*number);
+    /// Whether whatever a request of ours may still bring to the target shows in the number of its rows.
+    pub(super) fn shows_in_a_count(&self) -> bool {
+        !self.converging() && self.entry.seen.prior.is_none()
+    }
+
+    /// The splits that hold something else on the target than their records say.
+    async fn splits_that_differ(&self, target: &Scan, looks: &Looks) -> Result<BTreeSet<usize>, JobError> {
+        let all = (self.mapping.columns.clone(), RowHasher::new(self.mapping.columns.write.clone()));
+        let narrow = self.mapping.columns.narrowed(looks.level);
+        let keys = (narrow.clone(), RowHasher::new(narrow.write.clone()));
+        let checks = futures::stream::iter(self.splits()).map(|(number, split, progress)| {
+            let whole = looks.takes_all_of(number);
+            let (columns, hasher) = if whole { &all } else { &keys };
+            async move {
+                let Progress::Done(tally) = progress else { return Ok(Some(number)) };
+                let _room = self.room_to_read(&split, 1).await?;
+                let scan = self.target_scan_of(target, &split);
+                let rows = mapped::read_target(&*self.sides.target, &scan, &split.range, columns).await?;
+                if whole {
+                    self.learn_size(&rows.batches);
+                }
+                let found = hasher.fingerprint_of(&rows.batches)?;
+                let expected = tally.fingerprint;
+                let same = if whole { found == expected } else { found.rows == expected.rows };
+                Ok::<_, JobError>((!same || rows.physical != rows.distinct).then_some(number))
             }
-        }
-        if moved.is_empty() && self.sides.source.count(&whole, &KeyRange::ALL).await? > known {
-            return Err(JobError::Repartitioned(
-                "the source got a partition with rows in it since the run began".to_owned(),
-            ));
-        }
-        Ok(moved)
+        });
+        let found: Vec<Option<usize>> = checks.buffer_unordered(self.pace.at_once).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// Compares a split with the source and writes what differs. Returns what was found.
@@ -321,6 +314,18 @@ impl Job<'_> {
     fn target_scan_of(&self, target: &Scan, split: &Split) -> Scan {
         let partition = self.mapping.target_partition(&split.partitions);
         Scan { partitions: partition.map(str::to_owned).into_iter().collect(), ..target.clone() }
+    }
+}
+
+impl Looks {
+    /// Whether every field of that range's rows is read.
+    fn takes_all_of(&self, number: usize) -> bool {
+        self.level == Verify::Full || self.sample.takes(number)
+    }
+
+    /// Whether that range of the source is read again.
+    pub(super) fn reads_again(&self, number: usize) -> bool {
+        self.takes_all_of(number) && self.again.takes(number)
     }
 }
 

@@ -55,6 +55,14 @@ impl Milvus {
         self.version.milvus_since(2, 5, 0)
     }
 
+    /// The server's time, where it gives it out.
+    async fn timestamp(&self) -> Option<u64> {
+        let mut stub = self.client.stub();
+        let call = stub.alloc_timestamp(AllocTimestampRequest::default());
+        let answer = self.client.once("take a timestamp", call, |answer| answer.status.as_ref()).await.ok()?;
+        (answer.timestamp > 0).then_some(answer.timestamp)
+    }
+
     pub(super) async fn query(
         &self,
         scan: &Scan,
@@ -250,15 +258,14 @@ impl ReadSide for Milvus {
                 return Ok(Moment { timestamp: answer.session_ts, snapshot: true });
             }
         }
-        let mut stub = self.client.stub();
-        let answer = self
-            .client
-            .once("take a timestamp", stub.alloc_timestamp(AllocTimestampRequest::default()), |answer| {
-                answer.status.as_ref()
-            })
-            .await;
         // A server that gives out none (milvus-lite, or one whose users may not ask) is read with its strongest consistency.
-        Ok(Moment { timestamp: answer.map(|answer| answer.timestamp).unwrap_or_default(), snapshot: false })
+        Ok(Moment { timestamp: self.timestamp().await.unwrap_or_default(), snapshot: false })
+    }
+
+    async fn moment_before_load(&self) -> Result<Option<Moment>> {
+        // A session begins with a query, which needs a collection that is loaded.
+        let timestamp = if self.has_sessions() { None } else { self.timestamp().await };
+        Ok(timestamp.map(|timestamp| Moment { timestamp, snapshot: false }))
     }
 
     async fn count(&self, scan: &Scan, range: &KeyRange) -> Result<u64> {

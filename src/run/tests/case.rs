@@ -320,6 +320,13 @@ pub fn plain(id: i64, rows: i64) -> Collection {
     Collection { rows, indexes, loaded: true, ..Collection::new(id, schema(key)) }
 }
 
+/// Adds a row to the target that no source has.
+pub fn intrude(world: &mut World) {
+    let Some(target) = world.target.get_mut(NAME) else { return };
+    world.landed = world.calls;
+    target.changing(world.calls).push(row(&Key::Int(1_000), FOREIGN, "foreign", DEFAULT_PARTITION));
+}
+
 /// Adds a row to the source.
 pub fn grow(world: &mut World, dice: u8) {
     world.source_changed = world.calls;
@@ -334,7 +341,7 @@ pub fn grow(world: &mut World, dice: u8) {
             .unwrap_or(Key::Int(number)),
     };
     let partition = source.partitions[usize::from(dice) % source.partitions.len()].clone();
-    source.rows.push(row(&key, number, "later", &partition));
+    source.changing(world.calls).push(row(&key, number, "later", &partition));
 }
 
 /// Removes a row of the source.
@@ -342,7 +349,7 @@ pub fn shrink(world: &mut World, dice: u8) {
     (world.source_changed, world.source_edited) = (world.calls, world.calls);
     let Some(source) = world.source.get_mut(NAME) else { return };
     if let Some(gone) = source.rows.get(usize::from(dice) % source.rows.len().max(1)).map(Row::number) {
-        source.rows.retain(|row| row.number() != gone);
+        source.changing(world.calls).retain(|row| row.number() != gone);
     }
 }
 
@@ -351,7 +358,7 @@ pub fn change(world: &mut World, dice: u8) {
     (world.source_changed, world.source_edited) = (world.calls, world.calls);
     let Some(source) = world.source.get_mut(NAME) else { return };
     let Some(number) = source.rows.get(usize::from(dice) % source.rows.len().max(1)).map(Row::number) else { return };
-    for row in source.rows.iter_mut().filter(|row| row.number() == number) {
+    for row in source.changing(world.calls).iter_mut().filter(|row| row.number() == number) {
         row.cells.insert("title".into(), Arc::new(StringArray::from(vec![format!("new {dice}")])));
     }
 }

@@ -87,7 +87,7 @@ impl FakeCluster {
     async fn write(&self, to: &Destination, write: Write) -> Result<()> {
         let what = told(&write);
         let trouble = self.meets(&what).await;
-        if let Some(other @ (Trouble::Stop | Trouble::Stranger | Trouble::SourceGrows(_) | Trouble::SourceShrinks(_))) =
+        if let Some(other @ (Trouble::Stop | Trouble::Stranger | Trouble::TargetGrows | Trouble::SourceGrows(_) | Trouble::SourceShrinks(_))) =
             trouble
         {
             self.happens(other);
@@ -104,7 +104,7 @@ impl FakeCluster {
             // Both are refused before any row is looked at.
             let refused = matches!(trouble, Some(Trouble::Fails(ErrorKind::TooLarge | ErrorKind::RateLimited)));
             world.judge(id, &write, &key, refused);
-            world.looks_since = None;
+            (world.source_looked, world.target_looked) = (None, None);
             match trouble {
                 Some(Trouble::Fails(kind)) => return Err(world.error(kind, &what)),
                 Some(Trouble::AnswerLost) => {
@@ -151,6 +151,7 @@ impl FakeCluster {
         match trouble {
             Trouble::Stop => self.stage.stop.cancel(),
             Trouble::Stranger => world.replace_target(),
+            Trouble::TargetGrows => super::case::intrude(&mut world),
             Trouble::SourceGrows(row) => super::case::grow(&mut world, row),
             Trouble::SourceShrinks(row) => super::case::shrink(&mut world, row),
             Trouble::SourceChanges(row) => super::case::change(&mut world, row),
@@ -167,13 +168,22 @@ impl FakeCluster {
         self.stage.world().error(kind, what)
     }
 
-    /// A look at rows, which need to be loaded.
+    /// A look at rows, which need to be loaded. It shows all that was there at the scan's moment, and as much of what came since as
+    /// it likes.
     fn rows<T>(world: &mut World, target: bool, scan: &Scan, look: impl FnOnce(&Collection) -> T) -> Result<T> {
-        let there = world.collection(target, &scan.collection)?;
-        if !there.loaded {
+        if !world.collection(target, &scan.collection)?.loaded {
             return Err(world.error(ErrorKind::Refused, "read a collection that is not loaded"));
         }
-        let found = look(there);
+        let asked = match scan.moment.timestamp {
+            0 => world.calls,
+            timestamp => timestamp as u32,
+        };
+        let shown = match world.random(2) {
+            0 => asked,
+            _ => world.calls - world.random(u64::from(world.calls - asked) + 1) as u32,
+        };
+        change(world, target, &scan.collection, |there| there.show(shown))?;
+        let found = look(world.collection(target, &scan.collection)?);
         if target {
             world.target_read = world.calls;
         }
@@ -227,10 +237,15 @@ impl ReadSide for FakeCluster {
     async fn moment(&self, _: &str, _: &str) -> Result<Moment> {
         self.call("moment", |world| {
             let now = world.calls;
-            world.looks_since.get_or_insert(now);
-            Ok(Moment::default())
+            let looked = if self.target { &mut world.target_looked } else { &mut world.source_looked };
+            looked.get_or_insert(now);
+            Ok(moment_of(now))
         })
         .await
+    }
+
+    async fn moment_before_load(&self) -> Result<Option<Moment>> {
+        self.call("moment before load", |world| Ok(Some(moment_of(world.calls)))).await
     }
 
     async fn count(&self, scan: &Scan, range: &KeyRange) -> Result<u64> {
@@ -308,6 +323,10 @@ impl ReadSide for FakeCluster {
     async fn release(&self, _: &str, collection: &str, _: &[String]) -> Result<()> {
         self.call("release", |world| change(world, self.target, collection, |there| there.loaded = false)).await
     }
+}
+
+fn moment_of(call: u32) -> Moment {
+    Moment { timestamp: u64::from(call), snapshot: false }
 }
 
 fn change(world: &mut World, target: bool, name: &str, change: impl FnOnce(&mut Collection)) -> Result<()> {

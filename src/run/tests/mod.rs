@@ -60,8 +60,10 @@ impl Observer for Watcher {
         let mut world = self.0.world();
         if let Event::Phase(name) = event {
             world.trace.push(format!("     {name}"));
-            if *name == "verifying" {
-                (world.looks_since, world.proves_since) = (None, world.calls);
+            match *name {
+                "flushing" => (world.source_looked, world.copied) = (None, world.calls),
+                "verifying" => (world.target_looked, world.proves_since) = (None, world.calls),
+                _ => {}
             }
         }
     }
@@ -191,26 +193,36 @@ fn ahead_of_the_target(world: &World, store: &Store, id: &JobId) -> Vec<String> 
         .collect()
 }
 
-/// Whether something happened after the proof began to read, and nothing was written since. It may have looked there before.
+/// Whether something happened to the source after it was looked at once more, or to the target after the proof began, and nothing
+/// was written since.
 fn too_late(world: &World) -> bool {
-    let look = world.looks_since.unwrap_or_default();
-    // The rows of the source are read once more for the proof; after that it is counted.
-    let edited = world.source_edited > world.proves_since;
-    edited || world.landed > look || world.source_changed > look || world.replaced > world.target_read
+    // The rows of the source are read once more when all are copied; after that they are counted.
+    let edited = world.source_edited > world.copied;
+    let changed = world.source_changed > world.source_looked.unwrap_or(world.copied);
+    let landed = world.landed > world.target_looked.unwrap_or(world.proves_since);
+    edited || changed || landed || world.replaced > world.target_read
 }
 
-/// Runs the same command until it succeeds.
-fn sequence(case: &Case, folder: &Path) -> Result<Ended, String> {
-    let store = Store::new(folder);
-    let id = JobId::of("http://new:1", "default", NAME);
+/// The world before anything was done.
+fn beginning(case: &Case) -> Stage {
     let world = World::new(case.source(), None, NAME, case.script.clone(), case.seed);
-    let stage = Stage {
+    Stage {
         world: Arc::new(Mutex::new(world)),
         death: Arc::new(Notify::new()),
         stop: CancellationToken::new(),
         calm: false,
-    };
-    let wanted = look(case, &stage, &store).0.wanted().unwrap().clone();
+    }
+}
+
+/// Runs the same command until it succeeds.
+fn sequence(case: &Case, folder: &Path) -> Result<Ended, String> {
+    sequence_on(&beginning(case), case, folder)
+}
+
+fn sequence_on(stage: &Stage, case: &Case, folder: &Path) -> Result<Ended, String> {
+    let store = Store::new(folder);
+    let id = JobId::of("http://new:1", "default", NAME);
+    let wanted = look(case, stage, &store).0.wanted().unwrap().clone();
     if let Some(target) = case.target(&wanted) {
         stage.world().target.insert(NAME.to_owned(), target);
     }
@@ -385,26 +397,59 @@ fn a_target_that_is_replaced_holds_each_row_once() {
     survives(Flavour::Replace);
 }
 
+/// Eight rows in four splits.
+fn small(script: script::Script) -> Case {
+    Case {
+        flavour: Flavour::Int,
+        rows: 8,
+        split_rows: 2,
+        counted_before: false,
+        partitioned: false,
+        doubles: false,
+        misfits: false,
+        at_once: 2,
+        load: false,
+        source_loaded: true,
+        verify: crate::plan::resolved::Verify::Full,
+        seed: 7,
+        script,
+    }
+}
+
 #[test]
 fn a_bug_ends_the_work_on_its_own_collection_and_the_next_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     for call in [5, 20, 35] {
-        let case = Case {
-            flavour: Flavour::Int,
-            rows: 8,
-            split_rows: 2,
-            counted_before: false,
-            partitioned: false,
-            doubles: false,
-            misfits: false,
-            at_once: 2,
-            load: false,
-            source_loaded: true,
-            verify: crate::plan::resolved::Verify::Full,
-            seed: 7,
-            script: vec![(call, Trouble::Panics)],
-        };
+        let case = small(vec![(call, Trouble::Panics)]);
         let ended = sequence(&case, &folder.path().join(call.to_string())).unwrap();
         assert_eq!(ended.attempts, 2, "the bug at call {call} was not met");
     }
+}
+
+#[test]
+fn what_lands_while_the_target_is_loaded_is_noticed_although_it_is_read_as_of_before() {
+    let root = tempfile::tempdir().unwrap();
+    let calm = beginning(&small(Vec::new()));
+    sequence_on(&calm, &small(Vec::new()), &root.path().join("calm")).unwrap();
+    let call = |line: &String| line.split_whitespace().next()?.parse::<u32>().ok();
+    let insert = calm.world().trace.iter().find(|line| line.contains("target: insert")).and_then(call).unwrap();
+    // The same rows a second time, and rows that nobody wants; at each call, because the order of calls may change.
+    let late = (1..80).map(|calls| (insert - 1, Trouble::Late(calls)));
+    let intruders = (insert..insert + 60).map(|call| (call, Trouble::TargetGrows));
+    let (mut between, mut number) = ([0, 0], 0);
+    for trouble in late.chain(intruders) {
+        number += 1;
+        let case = small(vec![trouble]);
+        let stage = beginning(&case);
+        let ended = sequence_on(&stage, &case, &root.path().join(number.to_string())).unwrap();
+        let world = stage.world();
+        let at = |what: &str| world.trace.iter().position(|line| line.contains(what));
+        let (moment, proof) = (at("moment before load"), at("     verifying"));
+        let landed = at("lands late").or(at("TargetGrows"));
+        if landed.is_some() && landed > moment && landed < proof {
+            assert!(!ended.too_late, "{}", world.trace.join("\n"));
+            between[usize::from(trouble.1 == Trouble::TargetGrows)] += 1;
+        }
+    }
+    assert!(between.iter().all(|times| *times > 0), "{between:?}");
 }

@@ -30,6 +30,8 @@ pub enum Trouble {
     Stop,
     /// Somebody drops the target and makes another collection of its name.
     Stranger,
+    /// Somebody adds a row to the target. No script at random has one, because where a plan lets such rows be, so they are.
+    TargetGrows,
     /// Somebody adds a row to the source.
     SourceGrows(u8),
     /// Somebody deletes a row of the source.

@@ -70,12 +70,33 @@ pub struct Collection {
     pub indexes: Vec<Index>,
     pub loaded: bool,
     pub rows: Vec<Row>,
+    /// What the rows were before each call that changed them.
+    pub past: Vec<(u32, Vec<Row>)>,
+    /// A query shows the rows as they were after this call at least: no query takes back what an earlier one showed.
+    pub shows: u32,
 }
 
 impl Collection {
     pub fn new(id: i64, schema: CollectionSchema) -> Self {
         let (mark, partitions) = (BTreeMap::new(), vec![DEFAULT_PARTITION.to_owned()]);
-        Self { id, schema, mark, partitions, indexes: Vec::new(), loaded: false, rows: Vec::new() }
+        let (indexes, loaded, rows, past) = (Vec::new(), false, Vec::new(), Vec::new());
+        Self { id, schema, mark, partitions, indexes, loaded, rows, past, shows: 0 }
+    }
+
+    /// The rows, to be changed by this call.
+    pub fn changing(&mut self, call: u32) -> &mut Vec<Row> {
+        self.past.push((call, self.rows.clone()));
+        &mut self.rows
+    }
+
+    /// Makes a query show the rows as they were after this call at least.
+    pub fn show(&mut self, call: u32) {
+        self.shows = self.shows.max(call);
+    }
+
+    /// The rows that a query shows.
+    fn shown(&self) -> &[Row] {
+        self.past.iter().find(|(changed, _)| *changed > self.shows).map_or(&self.rows, |(_, before)| before)
     }
 
     /// Physical rows that a scan sees, in the order of their keys.
@@ -83,7 +104,7 @@ impl Collection {
         let within =
             |row: &Row| scan.within.as_ref().is_none_or(|(field, range)| range.contains(&row.key(&field.name)));
         let mut rows: Vec<&Row> = self
-            .rows
+            .shown()
             .iter()
             .filter(|row| scan.partitions.is_empty() || scan.partitions.contains(&row.partition))
             .filter(|row| range.contains(&row.key(&scan.key.name)) && within(row))
@@ -142,10 +163,13 @@ pub struct World {
     pub source_changed: u32,
     /// Whether a deletion landed late.
     pub deleted_late: bool,
-    /// When the last reading of both sides began after which nothing was written.
-    pub looks_since: Option<u32>,
-    /// When the proof began, and when a row of the source was last changed or deleted.
+    /// When the copy ended, and the source was first looked at since then and since the target was last written to.
+    pub copied: u32,
+    pub source_looked: Option<u32>,
+    /// The same of the target, since the proof began.
     pub proves_since: u32,
+    pub target_looked: Option<u32>,
+    /// When a row of the source was last changed or deleted.
     pub source_edited: u32,
     random: u64,
 }
@@ -175,8 +199,10 @@ impl World {
             landed: 0,
             source_changed: 0,
             deleted_late: false,
-            looks_since: None,
+            copied: 0,
+            source_looked: None,
             proves_since: 0,
+            target_looked: None,
             source_edited: 0,
             random: seed | 1,
         }
@@ -231,6 +257,7 @@ impl World {
         let Some(target) = self.target.values_mut().find(|collection| collection.id == id) else { return };
         let key = target.schema.primary_key().unwrap().clone();
         let most = most.unwrap_or(usize::MAX);
+        let there = target.changing(self.calls);
         match write {
             Write::Insert(rows) => {
                 for mut row in rows.into_iter().take(most) {
@@ -238,7 +265,7 @@ impl World {
                         self.next_key += 1;
                         row.cells.insert(key.name.clone(), Arc::new(Int64Array::from(vec![self.next_key])));
                     }
-                    target.rows.push(row);
+                    there.push(row);
                 }
             }
             Write::Upsert(rows) => {
@@ -246,13 +273,13 @@ impl World {
                 // Rows of the same key in another partition are other rows.
                 let keys: HashSet<(String, Key)> =
                     rows.iter().map(|row| (row.partition.clone(), row.key(&key.name))).collect();
-                target.rows.retain(|row| !keys.contains(&(row.partition.clone(), row.key(&key.name))));
-                target.rows.extend(rows);
+                there.retain(|row| !keys.contains(&(row.partition.clone(), row.key(&key.name))));
+                there.extend(rows);
             }
             Write::Delete(keys, partition) => {
                 let keys: HashSet<Key> = keys.into_iter().take(most).collect();
                 let within = |row: &Row| partition.as_ref().is_none_or(|partition| row.partition == *partition);
-                target.rows.retain(|row| !(within(row) && keys.contains(&row.key(&key.name))));
+                there.retain(|row| !(within(row) && keys.contains(&row.key(&key.name))));
             }
         }
     }
