@@ -87,8 +87,13 @@ impl FakeCluster {
     async fn write(&self, to: &Destination, write: Write) -> Result<()> {
         let what = told(&write);
         let trouble = self.meets(&what).await;
-        if let Some(other @ (Trouble::Stop | Trouble::Stranger | Trouble::TargetGrows | Trouble::SourceGrows(_) | Trouble::SourceShrinks(_))) =
-            trouble
+        if let Some(
+            other @ (Trouble::Stop
+            | Trouble::Stranger
+            | Trouble::TargetGrows
+            | Trouble::SourceGrows(_)
+            | Trouble::SourceShrinks(_)),
+        ) = trouble
         {
             self.happens(other);
         }

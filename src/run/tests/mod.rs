@@ -312,6 +312,12 @@ fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
+/// A folder for the state of many sequences: in memory where there is such a place, because each syncs some twenty records.
+fn root() -> tempfile::TempDir {
+    let shm = Path::new("/dev/shm");
+    if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap()
+}
+
 /// Many sequences of one flavour.
 #[track_caller]
 fn survives(flavour: Flavour) {
@@ -326,9 +332,7 @@ fn survives(flavour: Flavour) {
         ..Config::default()
     };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    // In memory where there is such a folder, because each sequence syncs some twenty records.
-    let shm = Path::new("/dev/shm");
-    let root = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
+    let root = root();
     let (number, attempts, too_late) = (Cell::new(0_u32), Cell::new(0), Cell::new(0));
     let result = runner.run(&cases(flavour), |case| {
         number.set(number.get() + 1);
@@ -428,7 +432,7 @@ fn a_bug_ends_the_work_on_its_own_collection_and_the_next_run_goes_on() {
 
 #[test]
 fn what_lands_while_the_target_is_loaded_is_noticed_although_it_is_read_as_of_before() {
-    let root = tempfile::tempdir().unwrap();
+    let root = root();
     let calm = beginning(&small(Vec::new()));
     sequence_on(&calm, &small(Vec::new()), &root.path().join("calm")).unwrap();
     let call = |line: &String| line.split_whitespace().next()?.parse::<u32>().ok();
