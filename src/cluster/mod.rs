@@ -23,7 +23,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::collection::{Capabilities, CollectionSchema, Field, Index, Key, KeyRange, LiveCollection, RowBatch};
+use crate::collection::{
+    Capabilities, CollectionSchema, Field, Index, Key, KeyRange, LiveCollection, LoadState, RowBatch,
+};
 use crate::plan::resolved::Endpoint;
 
 pub use advice::Advice;
@@ -100,13 +102,15 @@ pub struct NewCollection {
     pub mark: Vec<(String, String)>,
 }
 
-/// What tells a collection from another one of the same name.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// What tells a collection from another one of the same name, and what a server says of it in the same answer.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     /// The server's id for it; 0 where it has none.
     pub id: i64,
     /// vecferry's own mark in its properties, by key.
     pub mark: BTreeMap<String, String>,
+    /// Its schema, as the server describes it.
+    pub schema: CollectionSchema,
 }
 
 /// The side that is read.
@@ -126,6 +130,12 @@ pub trait ReadSide: Send + Sync {
 
     /// Everything about a collection, or none where there is none of that name.
     async fn describe(&self, database: &str, collection: &str) -> Result<Option<LiveCollection>>;
+
+    /// Whether a collection is loaded as a whole, which one question tells. Of one with several partitions it tells nothing about
+    /// each of them.
+    async fn is_loaded(&self, database: &str, collection: &str) -> Result<bool> {
+        Ok(self.describe(database, collection).await?.is_some_and(|live| live.load_state == LoadState::Loaded))
+    }
 
     /// Now: a moment that sees all writes that were acknowledged before the call.
     async fn moment(&self, database: &str, collection: &str) -> Result<Moment>;

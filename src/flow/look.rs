@@ -14,7 +14,7 @@ use super::wanted::{Wanted, expand, plan_hash, refuse_idle, refuse_shared_target
 use super::{Depth, Detail, FlowError, Selecting, Stage, View};
 use crate::cluster::{self, ClusterError, ErrorKind, Moment, ReadSide, Scan, WriteSide};
 use crate::collection::{DEFAULT_PARTITION, Field, LiveCollection, LoadState};
-use crate::diff::{self, ChangeSet, MARK_ROWS, Prior, RowDiff, Rows, Seen, StateTrouble, decide};
+use crate::diff::{self, ChangeSet, MARK_ROWS, Place, Prior, RowDiff, Rows, Seen, StateTrouble, decide};
 use crate::mapping::{self, Mapping};
 use crate::plan::resolved::{Endpoint, Migration, OnExisting, SPLIT_ROWS, Verify};
 use crate::plan::tiers::{self, Class};
@@ -90,20 +90,21 @@ pub async fn look(
     for plan in &mut plans {
         plan.migrations.retain(|migration| !migration.selections.is_empty());
     }
-    let mut databases: HashMap<(usize, String), Option<Vec<String>>> = HashMap::new();
+    let mut databases: HashMap<(usize, Place), TargetDatabase> = HashMap::new();
     for (want, _) in &wanted {
-        let key = (want.stage, want.to.uri.clone());
+        let key = (want.stage, Place { collection: String::new(), ..want.to.clone() });
         if let Entry::Vacant(slot) = databases.entry(key) {
-            slot.insert(stages[want.stage].sides.target.databases().await?);
+            slot.insert(TargetDatabase::of(&*stages[want.stage].sides.target, &want.to.database).await?);
         }
     }
     let mut entries: Vec<(usize, diff::Entry, Detail)> = futures::stream::iter(wanted.into_iter().enumerate())
         .map(|(number, (want, _))| {
             let (stage, store) = (&stages[want.stage], &store);
-            let names = databases.get(&(want.stage, want.to.uri.clone())).cloned().flatten();
+            let key = (want.stage, Place { collection: String::new(), ..want.to.clone() });
+            let database = databases.get(&key).copied().unwrap_or(TargetDatabase::Used);
             async move {
                 let detail = want.stage;
-                let (entry, census) = one(want, stage, store, names, depth).await?;
+                let (entry, census) = one(want, stage, store, database, depth).await?;
                 Ok::<_, FlowError>((number, entry, Detail { stage: detail, census }))
             }
         })
@@ -153,12 +154,35 @@ impl Clusters {
     }
 }
 
+/// What is known of a database of a target before each collection in it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TargetDatabase {
+    /// It is not there.
+    Absent,
+    /// It holds nothing, so no name in it stands for anything, neither as that of a collection nor as an alias. Hundreds of
+    /// collections that go to a new place need not be looked for one by one.
+    Empty,
+    /// It may hold something.
+    Used,
+}
+
+impl TargetDatabase {
+    async fn of(target: &dyn WriteSide, database: &str) -> Result<Self, ClusterError> {
+        if target.databases().await?.is_some_and(|names| !names.iter().any(|name| name == database)) {
+            return Ok(Self::Absent);
+        }
+        // Who may not list collections may still describe those that are named.
+        let names = target.collections(database).await;
+        Ok(if names.is_ok_and(|names| names.is_empty()) { Self::Empty } else { Self::Used })
+    }
+}
+
 /// Everything about one collection.
 async fn one(
     want: Wanted,
     stage: &Stage,
     store: &Store,
-    target_databases: Option<Vec<String>>,
+    target_database: TargetDatabase,
     depth: Depth,
 ) -> Result<(diff::Entry, Option<Census>), FlowError> {
     let Wanted { address, from, to, planned_to, no_cluster, settings, engine, tiers, units, .. } = want;
@@ -175,9 +199,10 @@ async fn one(
             (None, Some(StateTrouble { error: error.to_string(), help: error.help_for(&id), conflict }))
         }
     };
-    let database_exists = target_databases.is_none_or(|names| names.contains(&to.database));
+    let (database_exists, may_be_there) =
+        (target_database != TargetDatabase::Absent, target_database == TargetDatabase::Used);
     let (source, target) = futures::join!(sides.source.describe(&from.database, &from.collection), async {
-        if database_exists { sides.target.describe(&to.database, &to.collection).await } else { Ok(None) }
+        if may_be_there { sides.target.describe(&to.database, &to.collection).await } else { Ok(None) }
     });
     let (source, mut source_error) = match source {
         Ok(source) => (source, no_cluster),
@@ -194,7 +219,7 @@ async fn one(
     };
     let mut aliases = Vec::new();
     for alias in &settings.aliases {
-        let behind = match database_exists {
+        let behind = match may_be_there {
             true => match sides.target.describe(&to.database, alias).await {
                 Ok(live) => live,
                 Err(error) if ends_the_command(&error) => return Err(error.into()),

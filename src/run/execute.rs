@@ -27,6 +27,10 @@ const COLLECTIONS: usize = 256;
 /// Splits that are read while others are written. Reading a split takes a server a fraction of what writing it takes another, so
 /// this is enough for the next rows to be there; more of them press on servers that share a machine.
 const AHEAD: usize = 2;
+/// Collections that are made at once. Servers do that one after another, and answer all else that changes or describes collections
+/// behind it. So the first ones get their rows while others are still to be made, and the seconds that a flush takes without
+/// anything to do pass beside that; more than one at once, because a server may be far away.
+const MADE_AT_ONCE: usize = 16;
 /// A wait for a lock that nobody needs to hear of.
 const SHORT_WAIT: Duration = Duration::from_secs(2);
 /// How long a source may take to be released once somebody asked to stop.
@@ -70,6 +74,8 @@ pub struct Pace {
     pub(super) ahead: Semaphore,
     /// One for each split that is written at once.
     pub(super) writes: Lanes,
+    /// One for each collection that is made at once.
+    pub(super) making: Semaphore,
     pub(super) at_once: usize,
     pub(super) split: SplitSize,
     pub(super) throttle: Throttle,
@@ -85,6 +91,7 @@ impl Pace {
             reads: Semaphore::new(at_once),
             ahead: Semaphore::new(at_once.min(AHEAD)),
             writes: Lanes::new(at_once),
+            making: Semaphore::new(MADE_AT_ONCE),
             at_once,
             split: SplitSize { rows: limits.split_rows, bytes: memory.split_bytes() },
             throttle: Throttle::new(limits.write_mb_per_s),

@@ -27,7 +27,11 @@ impl Job<'_> {
     pub(super) async fn finish(&self) -> Result<Success, JobError> {
         let to = &self.entry.seen.to;
         let target = &self.sides.target;
-        self.fence().await?;
+        // What is counted by the server alone, with its indexes made, is neither changed nor read from here to the look at mark and id
+        // behind its proof. That one says as much about the time before it: an id that is gone does not come back, nor does a mark.
+        if !(self.is_counted_by_the_server() && self.indexed_early.load(Ordering::Relaxed)) {
+            self.fence().await?;
+        }
         self.phase("flushing").await?;
         let looks = self.looks();
         let (moved, read) = futures::try_join!(self.look_at_source(&looks), self.flush_and_read(&looks))?;
@@ -37,7 +41,11 @@ impl Job<'_> {
                 self.fence().await?;
                 return self.complete(self.proven_at_once()).await;
             }
-            None => self.load_and_read(&looks).await?,
+            None => {
+                // From here on it is changed and read.
+                self.fence().await?;
+                self.load_and_read(&looks).await?
+            }
         };
         let success = self.prove(looks, moved, there).await?;
         if success.mended > 0 {
@@ -66,6 +74,7 @@ impl Job<'_> {
             if self.agrees_with_the_server().await {
                 return Ok(None);
             }
+            self.fence().await?;
         }
         self.load_and_read(looks).await.map(Some)
     }

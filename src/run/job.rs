@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::census::{Census, Keys, census, groups, scan};
 use super::copy::REQUEST_BYTES;
 use super::execute::Pace;
-use super::made::made_otherwise;
+use super::made::{made_otherwise, untouched};
 use super::moved::Moved;
 use super::retries::{Retried, Retry};
 use super::{Event, JobError, Observer, unique};
@@ -225,13 +225,16 @@ impl<'a> Job<'a> {
             self.phase("dropping").await?;
             self.sides.target.drop_collection(&self.entry.seen.to.database, &self.entry.seen.to.collection).await?;
         }
-        let made = if self.converging() { None } else { self.make().await? };
-        if made.is_none() {
-            self.fence().await?;
+        {
+            let _turn = self.pace.making.acquire().await.map_err(|_| JobError::Interrupted)?;
+            let made = if self.converging() { None } else { self.make().await? };
+            if made.is_none() {
+                self.fence().await?;
+            }
+            let there = self.make_partitions(made).await?;
+            self.begun();
+            self.make_early_indexes(there).await?;
         }
-        let there = self.make_partitions(made).await?;
-        self.begun();
-        self.make_early_indexes(there).await?;
         self.prepare_target().await?;
         self.phase("copying").await?;
         self.copy().await?;
@@ -253,11 +256,11 @@ impl<'a> Job<'a> {
         }
         self.phase("creating").await?;
         if creating
-            && let Some(live) = self.sides.target.describe(&to.database, &to.collection).await?
-            && live.mark.get(MARK_RUN) == Some(&self.run)
+            && let Some(there) = self.sides.target.identity(&to.database, &to.collection).await?
+            && there.mark.get(MARK_RUN) == Some(&self.run)
         {
-            self.record(&Record::Created { id: live.id }).await?;
-            return Ok(Some(live));
+            self.record(&Record::Created { id: there.id }).await?;
+            return Ok(Some(untouched(&to.collection, there)));
         }
         self.sides.target.create_database(&to.database).await?;
         self.record(&Record::Creating).await?;
@@ -268,11 +271,11 @@ impl<'a> Job<'a> {
             mark: mark.map(|(key, value)| (key.to_owned(), value)).to_vec(),
         };
         let mut patience = self.sides.target.patience();
-        let live = loop {
+        let there = loop {
             let created = self.sides.target.create_collection(&to.database, &new).await;
             // The answer may be lost and the collection made all the same, so what counts is what is there.
-            match (self.sides.target.describe(&to.database, &to.collection).await?, created) {
-                (Some(live), _) if live.mark.get(MARK_RUN) == Some(&self.run) => break live,
+            match (self.sides.target.identity(&to.database, &to.collection).await?, created) {
+                (Some(there), _) if there.mark.get(MARK_RUN) == Some(&self.run) => break there,
                 (_, Err(error)) => {
                     let (pause, error) = patience.after(error)?;
                     self.retried(&Retry::after(&error))?;
@@ -288,13 +291,13 @@ impl<'a> Job<'a> {
                 }
             }
         };
-        if let Some(difference) = made_otherwise(&self.mapping.schema, &live.schema) {
+        if let Some(difference) = made_otherwise(&self.mapping.schema, &there.schema) {
             // Nothing was written yet, and what was made is not what was asked for: leave nothing behind.
             self.sides.target.drop_collection(&to.database, &to.collection).await?;
             return Err(JobError::MadeOtherwise(difference));
         }
-        self.record(&Record::Created { id: live.id }).await?;
-        Ok(Some(live))
+        self.record(&Record::Created { id: there.id }).await?;
+        Ok(Some(untouched(&to.collection, there)))
     }
 
     /// Makes the partitions that are missing. `made` is the target where it was made just now. Returns the target as it was before,
@@ -318,6 +321,11 @@ impl<'a> Job<'a> {
     /// Loads the source where it is not loaded. The journal hears of it first, so that whoever finishes the job releases it.
     pub(super) async fn load_source(&self) -> Result<(), JobError> {
         let from = &self.entry.seen.from;
+        // Of a collection that had no further partitions when it was looked at, one question tells it. With several, each is asked for.
+        let one_part = self.source.partitions.len() <= 1;
+        if one_part && self.sides.source.is_loaded(&from.database, &self.source.name).await? {
+            return Ok(());
+        }
         let live = self.sides.source.describe(&from.database, &from.collection).await?;
         let state = live.as_ref().map_or(LoadState::NotLoaded, |live| live.load_state);
         if state == LoadState::Loaded {

@@ -1,6 +1,24 @@
 //! Whether a server made what it was asked for.
 
-use crate::collection::CollectionSchema;
+use crate::cluster::Identity;
+use crate::collection::{CollectionSchema, DEFAULT_PARTITION, LiveCollection, LoadState};
+
+/// A collection that was made by this run and that nothing was done with since: all that is to be known of it is in the answer
+/// that says that it is the run's, so a server need not be asked for its indexes, partitions, aliases and load state as well.
+pub(super) fn untouched(name: &str, made: Identity) -> LiveCollection {
+    let Identity { id, mark, schema } = made;
+    LiveCollection {
+        id,
+        name: name.to_owned(),
+        schema,
+        partitions: vec![DEFAULT_PARTITION.to_owned()],
+        indexes: Vec::new(),
+        load_state: LoadState::NotLoaded,
+        unloaded_partitions: Vec::new(),
+        aliases: Vec::new(),
+        mark,
+    }
+}
 
 /// What a server made otherwise than asked, if anything: servers accept schemas that they cannot hold, and say so only in
 /// what they leave out of the description.

@@ -11,6 +11,8 @@ pub(crate) mod decode;
 pub(crate) mod describe;
 pub(crate) mod encode;
 mod expression;
+mod flush;
+mod known;
 mod lookup;
 mod polling;
 mod read;
@@ -21,6 +23,8 @@ pub(crate) mod status;
 mod values;
 pub(crate) mod wire;
 mod write;
+
+use std::sync::Arc;
 
 use crate::collection::Capabilities;
 use client::Client;
@@ -36,4 +40,5 @@ pub struct Milvus {
     client: Client,
     capabilities: Capabilities,
     version: capabilities::Version,
+    known: Arc<known::Known>,
 }

@@ -42,12 +42,13 @@ impl Milvus {
             })
             .await?;
         let version = Version::parse(&answer.version);
-        Ok(Self { client, capabilities: capabilities::of(version), version })
+        Ok(Self { client, capabilities: capabilities::of(version), version, known: Arc::default() })
     }
 
     /// The same connection, whose repeated requests are told to `watch`.
     pub(super) fn told_to(&self, watch: Arc<dyn Watch>) -> Self {
-        Self { client: self.client.watched(watch), capabilities: self.capabilities.clone(), version: self.version }
+        let (capabilities, known) = (self.capabilities.clone(), Arc::clone(&self.known));
+        Self { client: self.client.watched(watch), capabilities, version: self.version, known }
     }
 
     /// Whether this server may be asked for a snapshot.
@@ -199,8 +200,12 @@ impl ReadSide for Milvus {
             .map(|schema| schema.name.clone())
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| collection.to_owned());
+        // Where the server says that there is one, it is the default one, which cannot be dropped; and those of a partition key are
+        // the server's own business. milvus-lite says nothing.
+        let unnamed = answer.num_partitions == 1 || schema.has_partition_key();
+        let partitions = async { if unnamed { Ok(Vec::new()) } else { self.partitions(database, &name).await } };
         let (partitions, indexes, whole) = futures::try_join!(
-            self.partitions(database, &name),
+            partitions,
             self.indexes(database, &name),
             self.load_state(database, &name, Vec::new()),
         )?;
@@ -234,6 +239,10 @@ impl ReadSide for Milvus {
             aliases,
             mark,
         }))
+    }
+
+    async fn is_loaded(&self, database: &str, collection: &str) -> Result<bool> {
+        Ok(self.load_state(database, collection, Vec::new()).await? == LoadState::Loaded)
     }
 
     async fn moment(&self, database: &str, collection: &str) -> Result<Moment> {

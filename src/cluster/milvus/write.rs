@@ -10,8 +10,7 @@ use async_trait::async_trait;
 use milvus::proto::common::IndexState;
 use milvus::proto::milvus::{
     AlterCollectionRequest, CreateCollectionRequest, CreateDatabaseRequest, CreateIndexRequest, CreatePartitionRequest,
-    DeleteRequest, DropCollectionRequest, DropIndexRequest, FlushRequest, GetFlushStateRequest, HasPartitionRequest,
-    MutationResult,
+    DeleteRequest, DropCollectionRequest, DropIndexRequest, HasPartitionRequest, IndexDescription, MutationResult,
 };
 use prost::Message;
 
@@ -23,8 +22,6 @@ use crate::cluster::{
 use crate::collection::{Field, Index, Key, RowBatch};
 use crate::crash_point;
 
-/// How long a flush may take.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(900);
 /// How long an index may be built without getting further.
 const INDEX_PATIENCE: Duration = Duration::from_secs(900);
 
@@ -42,25 +39,9 @@ impl Milvus {
         encode::request(to, rows, &self.capabilities)
             .map_err(|message| self.client.error(ErrorKind::Misfit, action, message))
     }
-}
 
-#[async_trait]
-impl WriteSide for Milvus {
-    fn watched_writing(&self, watch: Arc<dyn Watch>) -> Arc<dyn WriteSide> {
-        Arc::new(self.told_to(watch))
-    }
-
-    fn patience(&self) -> Patience {
-        self.client.patience()
-    }
-
-    async fn identity(&self, database: &str, collection: &str) -> Result<Option<Identity>> {
-        let answer = self.description(database, collection).await?;
-        Ok(answer
-            .map(|answer| Identity { id: answer.collection_id, mark: describe::read(&answer, self.version.lite).1 }))
-    }
-
-    async fn create_database(&self, database: &str) -> Result<()> {
+    /// Makes a database, unless it is there.
+    async fn see_to_database(&self, database: &str) -> Result<()> {
         let known = self.databases().await?;
         if known.as_ref().is_some_and(|names| names.iter().any(|name| name == database)) {
             return Ok(());
@@ -79,6 +60,36 @@ impl WriteSide for Milvus {
             Err(_) if self.databases().await?.is_some_and(|names| names.iter().any(|name| name == database)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+#[async_trait]
+impl WriteSide for Milvus {
+    fn watched_writing(&self, watch: Arc<dyn Watch>) -> Arc<dyn WriteSide> {
+        Arc::new(self.told_to(watch))
+    }
+
+    fn patience(&self) -> Patience {
+        self.client.patience()
+    }
+
+    async fn identity(&self, database: &str, collection: &str) -> Result<Option<Identity>> {
+        let answer = self.description(database, collection).await?;
+        Ok(answer.map(|answer| {
+            let (schema, mark) = describe::read(&answer, self.version.lite);
+            Identity { id: answer.collection_id, mark, schema }
+        }))
+    }
+
+    async fn create_database(&self, database: &str) -> Result<()> {
+        // All collections of a plan go into one, as a rule. Should somebody drop it meanwhile, no collection can be made in it, and
+        // that is what is told.
+        if self.known.has_database(database) {
+            return Ok(());
+        }
+        self.see_to_database(database).await?;
+        self.known.there_is_database(database);
+        Ok(())
     }
 
     async fn create_collection(&self, database: &str, collection: &NewCollection) -> Result<()> {
@@ -199,62 +210,10 @@ impl WriteSide for Milvus {
     }
 
     async fn flush(&self, database: &str, collection: &str) -> Result<()> {
-        let action = format!("flush collection `{collection}`");
-        let request = FlushRequest {
-            db_name: database.to_owned(),
-            collection_names: vec![collection.to_owned()],
-            ..Default::default()
-        };
-        let answer = self
-            .client
-            .ask(
-                &action,
-                request,
-                |mut stub, request| async move { stub.flush(request).await },
-                |answer| answer.status.as_ref(),
-            )
-            .await?;
-        crash_point::reached("flush");
-        let segments = answer.coll_seg_i_ds.get(collection).map(|segments| segments.data.clone()).unwrap_or_default();
-        if self.version.lite || segments.is_empty() {
-            return Ok(());
-        }
-        let state = GetFlushStateRequest {
-            segment_i_ds: segments,
-            flush_ts: answer.coll_flush_ts.get(collection).copied().unwrap_or_default(),
-            db_name: database.to_owned(),
-            collection_name: collection.to_owned(),
-        };
-        let polling = self.client.waiting.begin();
-        loop {
-            let answer = self
-                .client
-                .ask(
-                    &action,
-                    state.clone(),
-                    |mut stub, request| async move { stub.get_flush_state(request).await },
-                    |answer| answer.status.as_ref(),
-                )
-                .await?;
-            if answer.flushed {
-                return Ok(());
-            }
-            if polling.elapsed() > FLUSH_PATIENCE {
-                let message = format!("it is not flushed after {} s", FLUSH_PATIENCE.as_secs());
-                return Err(self.client.error(ErrorKind::Transient, &action, message));
-            }
-            polling.pause().await;
-        }
+        self.flush_and_wait(database, collection).await
     }
 
     async fn create_index(&self, database: &str, collection: &str, index: &Index) -> Result<()> {
-        let existing = self.indexes(database, collection).await?;
-        if existing
-            .iter()
-            .any(|found| found.field_name == index.field && describe::pairs(&found.params) == index.params)
-        {
-            return Ok(());
-        }
         let action = format!("create the index of field `{}` of collection `{collection}`", index.field);
         let request = CreateIndexRequest {
             db_name: database.to_owned(),
@@ -264,16 +223,23 @@ impl WriteSide for Milvus {
             index_name: index.name.clone(),
             ..Default::default()
         };
-        self.client
-            .ask(
-                &action,
-                request,
-                |mut stub, request| async move { stub.create_index(request).await },
-                |answer| Some(answer),
-            )
-            .await?;
-        crash_point::reached("create_index");
-        Ok(())
+        let call = |mut stub: Stub, request| async move { stub.create_index(request).await };
+        match self.client.ask(&action, request, call, |answer| Some(answer)).await {
+            Ok(_) => {
+                crash_point::reached("create_index");
+                Ok(())
+            }
+            Err(error) if error.is_transient() => Err(error),
+            // milvus-lite refuses to make one that is there, and Milvus one that is there by another name. It may come from an
+            // earlier try whose answer was lost. Looking only now saves a question where none is there, which is nearly always.
+            Err(error) => {
+                let Ok(there) = self.indexes(database, collection).await else { return Err(error) };
+                let is_it = |found: &IndexDescription| {
+                    found.field_name == index.field && describe::pairs(&found.params) == index.params
+                };
+                if there.iter().any(is_it) { Ok(()) } else { Err(error) }
+            }
+        }
     }
 
     async fn wait_for_indexes(

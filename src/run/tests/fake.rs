@@ -357,7 +357,7 @@ impl WriteSide for FakeCluster {
                 world.saw_stranger |= !world.strangers.is_empty();
                 return Ok(None);
             };
-            let identity = Identity { id: there.id, mark: there.mark.clone() };
+            let identity = Identity { id: there.id, mark: there.mark.clone(), schema: there.schema.clone() };
             world.saw_stranger |= world.strangers.contains(&identity.id);
             Ok(Some(identity))
         })
