@@ -491,7 +491,9 @@ impl<'a> Job<'a> {
             return Err(JobError::Interrupted);
         }
         self.tell(&Event::Phase(name));
-        self.record(&Record::Phase { name: name.to_owned(), at: jiff::Timestamp::now() }).await
+        // Nothing is decided by it, so it is not worth a wait for the disk, of which many collections would have to stand in line.
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(journal.mention(&Record::Phase { name: name.to_owned(), at: jiff::Timestamp::now() })?)
     }
 
     /// Waits for something that changes nothing when it is given up half way, unless somebody asks to stop.

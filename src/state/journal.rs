@@ -133,6 +133,16 @@ impl Journal {
         Ok(())
     }
 
+    /// Appends a record for people to see, as soon as it can be seen, and waits for nothing: nothing depends on it. Should it be lost
+    /// in a bucket, the next one that is waited for tells why.
+    pub fn mention(&mut self, record: &Record) -> Result<(), StateError> {
+        self.note(record)?;
+        if let Sink::Bucket(writer) = &mut self.sink {
+            let _nobody_waits = writer.send();
+        }
+        Ok(())
+    }
+
     /// The job as it stands.
     pub fn job(&self) -> &Job {
         &self.job

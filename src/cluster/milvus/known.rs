@@ -1,7 +1,6 @@
 //! What was learnt of a server and stays so for as long as a command runs, so that it is not asked again for each collection.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::flush::Turns;
@@ -11,7 +10,6 @@ use super::flush::Turns;
 pub struct Known {
     /// Databases that were found there, or made.
     databases: Mutex<BTreeSet<String>>,
-    no_aliases: AtomicBool,
     /// The order in which flushes are asked for.
     pub flushes: Turns,
 }
@@ -25,15 +23,5 @@ impl Known {
     /// A database is there.
     pub fn there_is_database(&self, name: &str) {
         self.databases.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
-    }
-
-    /// Whether the server has said that it cannot list aliases.
-    pub fn lists_no_aliases(&self) -> bool {
-        self.no_aliases.load(Ordering::Relaxed)
-    }
-
-    /// The server says that it cannot list aliases.
-    pub fn cannot_list_aliases(&self) {
-        self.no_aliases.store(true, Ordering::Relaxed);
     }
 }

@@ -1,12 +1,10 @@
 //! What a server says about a collection beside its rows: its description, indexes, partitions, aliases and load state.
 
-use futures::TryFutureExt;
 use milvus::proto::common::LoadState as WireLoadState;
 use milvus::proto::milvus::{
     DescribeCollectionRequest, DescribeCollectionResponse, DescribeIndexRequest, GetLoadStateRequest, IndexDescription,
     ListAliasesRequest, ShowPartitionsRequest,
 };
-use tonic::Code;
 
 use super::Milvus;
 use crate::cluster::{ErrorKind, Result};
@@ -121,24 +119,16 @@ impl Milvus {
         }
     }
 
-    /// Aliases, for servers that do not name them in the description. One that cannot list them has none to tell of, and is not
-    /// asked again.
+    /// Aliases, for servers that do not name them in the description. One that cannot list them has none to tell of.
     pub(super) async fn aliases(&self, database: &str, collection: &str) -> Vec<String> {
-        if self.known.lists_no_aliases() {
-            return Vec::new();
-        }
         let mut stub = self.client.stub();
         let request = ListAliasesRequest {
             db_name: database.to_owned(),
             collection_name: collection.to_owned(),
             ..Default::default()
         };
-        let call = stub.list_aliases(request).inspect_err(|status| {
-            if status.code() == Code::Unimplemented {
-                self.known.cannot_list_aliases();
-            }
-        });
-        let answer = self.client.once("list aliases", call, |answer| answer.status.as_ref()).await;
+        let answer =
+            self.client.once("list aliases", stub.list_aliases(request), |answer| answer.status.as_ref()).await;
         answer.map(|answer| answer.aliases).unwrap_or_default()
     }
 }

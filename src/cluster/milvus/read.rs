@@ -220,7 +220,8 @@ impl ReadSide for Milvus {
             unloaded_partitions = unloaded.map(|(partition, _)| partition.clone()).collect();
             load_state = if unloaded_partitions.is_empty() { LoadState::Loaded } else { LoadState::Loading };
         }
-        let aliases = if answer.aliases.is_empty() { self.aliases(database, &name).await } else { answer.aliases };
+        // Every version of Milvus names them in the description, and milvus-lite nowhere but in their list.
+        let aliases = if self.version.lite { self.aliases(database, &name).await } else { answer.aliases };
         Ok(Some(LiveCollection {
             id: answer.collection_id,
             name,
