@@ -3,6 +3,8 @@
 #   docker build --tag vecferry .
 
 FROM rust:1.89-alpine3.22 AS build
+# The image brings a C compiler without the headers of the C library, which two crates (`ring`, `libmimalloc-sys`) are compiled with.
+RUN apk add --no-cache musl-dev
 WORKDIR /source
 COPY . .
 # On Alpine the C library is musl, and the binary is static.

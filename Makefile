@@ -58,10 +58,12 @@ schemas: servers ## Check the JSON Schemas, the examples and the workflows with 
 	$(CHECK_SCHEMA) --builtin-schema vendor.gitlab-ci examples/ci/vecferry.gitlab-ci.yml
 
 # The tests come last, so that a log ends in what they say; the integration tests are the last of them. Most of their time is
-# waiting for servers to index and load, so there are more at once than processors; with many more the servers choke.
+# waiting for servers to index and load, so there are more at once than processors; with many more the servers choke. What the
+# unit tests print is kept, because the integration tests search it for secrets.
 test: servers lint schemas ## Run everything, on real servers too
 	cargo test --locked --doc
-	cargo test --locked --lib --bins
+	@mkdir -p target
+	cargo test --locked --lib --bins -- --show-output 2>&1 | tee target/unit-tests.txt
 	cargo test --locked --test it -- --test-threads=$(TEST_THREADS)
 
 # What is found stays in fuzz/artifacts; fuzz/README.md says what to do with it.

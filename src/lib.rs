@@ -16,4 +16,6 @@ mod plan;
 mod render;
 mod run;
 mod saved;
+#[cfg(test)]
+mod searched;
 mod state;

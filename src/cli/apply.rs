@@ -236,13 +236,7 @@ fn report(
     let text = match context.output {
         Output::Text => reports::text(ended, &blocked, command, context.printer.stdout_style()),
         Output::Markdown => reports::markdown(ended, &blocked, command),
-        Output::Json => {
-            let mut document = reports::json(ended, &blocked, command);
-            if let Some(members) = document.as_object_mut() {
-                members.insert("plan".to_owned(), changes::json(diff));
-            }
-            session::document(&document)
-        }
+        Output::Json => session::document(&reports::json(ended, &blocked, command, diff)),
     };
     session::data(&text, context)
 }

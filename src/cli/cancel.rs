@@ -77,11 +77,7 @@ fn show(store: &Store, running: &[(JobId, Owner)], ended: bool, context: &Contex
     let text = match context.output {
         Output::Text => status::text(&entries, now, context.printer.stdout_style()),
         Output::Markdown => status::markdown(&entries, now),
-        Output::Json => {
-            let mut document = status::json(&entries, now);
-            document["ended"] = ended.into();
-            session::document(&document)
-        }
+        Output::Json => session::document(&status::canceled_json(&entries, ended, now)),
     };
     if let Err(code) = session::data(&text, context) {
         return Ok(code);

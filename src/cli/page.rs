@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_page_takes_the_place_of_an_older_one() {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::searched::folder();
         let file = folder.path().join("report.html");
         for page in ["<!DOCTYPE html>one", "<!DOCTYPE html>two"] {
             put(page, &file).expect("it is written");

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::exit_code::ExitCode;
 use super::{Context, session};
 use crate::plan;
-use crate::render::{changes, diagnostics};
+use crate::render::schemas;
 
 /// Prints a JSON Schema: of plan files, or of another form that vecferry reads or writes.
 #[derive(Debug, Args)]
@@ -26,6 +26,16 @@ enum Form {
     Validate,
     /// What `vecferry plan --output json` and `vecferry show --output json` write.
     Diff,
+    /// What `vecferry apply --output json` writes.
+    Apply,
+    /// What `vecferry verify --output json` writes.
+    Verify,
+    /// What `vecferry status --output json` and `vecferry cancel --output json` write.
+    Status,
+    /// A line of what `vecferry apply --log-format json` and `vecferry verify --log-format json` tell meanwhile.
+    Events,
+    /// What `vecferry plan --out FILE` saves.
+    SavedPlan,
 }
 
 impl Form {
@@ -33,8 +43,13 @@ impl Form {
         match self {
             Self::Plan => plan::PLAN_SCHEMA,
             Self::Settings => plan::SETTINGS_SCHEMA,
-            Self::Validate => diagnostics::SCHEMA,
-            Self::Diff => changes::DIFF_SCHEMA,
+            Self::Validate => schemas::VALIDATE,
+            Self::Diff => schemas::DIFF,
+            Self::Apply => schemas::APPLY,
+            Self::Verify => schemas::VERIFY,
+            Self::Status => schemas::STATUS,
+            Self::Events => schemas::EVENTS,
+            Self::SavedPlan => schemas::SAVED_PLAN,
         }
     }
 }

@@ -90,22 +90,22 @@ mod tests {
 
     #[tokio::test]
     async fn files_and_commands_lose_one_line_break() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        fs_err::write(&path, "s3cret\r\n").unwrap();
-        assert_eq!(read(SecretRef::File(path.clone())).await.unwrap(), "s3cret");
-        fs_err::write(&path, "s3cret\n\n").unwrap();
+        let folder = crate::searched::folder();
+        let path = folder.path_of_secret("token");
+        fs_err::write(&path, "Sup3rS3cret\r\n").unwrap();
+        assert_eq!(read(SecretRef::File(path.clone())).await.unwrap(), "Sup3rS3cret");
+        fs_err::write(&path, "Sup3rS3cret\n\n").unwrap();
         let error = read(SecretRef::File(path)).await.unwrap_err();
-        assert!(error.contains("control character") && !error.contains("s3cret"), "{error}");
-        let command = ["sh", "-c", "echo s3cret"].map(str::to_owned).to_vec();
-        assert_eq!(read(SecretRef::Command(command)).await.unwrap(), "s3cret");
+        assert!(error.contains("control character") && !error.contains("Sup3rS3cret"), "{error}");
+        let command = ["sh", "-c", "echo Sup3rS3cret"].map(str::to_owned).to_vec();
+        assert_eq!(read(SecretRef::Command(command)).await.unwrap(), "Sup3rS3cret");
     }
 
     #[tokio::test]
     async fn what_fails_is_named_without_the_secret() {
-        let failing = ["sh", "-c", "echo s3cret; exit 3"].map(str::to_owned).to_vec();
+        let failing = ["sh", "-c", "echo Sup3rS3cret; exit 3"].map(str::to_owned).to_vec();
         let error = read(SecretRef::Command(failing)).await.unwrap_err();
-        assert!(error.contains("sh ended with") && !error.contains("s3cret"), "{error}");
+        assert!(error.contains("sh ended with") && !error.contains("Sup3rS3cret"), "{error}");
         let error = read(SecretRef::Env("VECFERRY_TEST_NOT_SET".to_owned())).await.unwrap_err();
         assert_eq!(error, "the environment variable VECFERRY_TEST_NOT_SET is not set");
     }

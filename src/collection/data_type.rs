@@ -28,6 +28,7 @@ const MAX_DIM: usize = 1 << 20;
 
 /// A data type of Milvus. The numbers are those of its protocol (`schema.proto`, enum `DataType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DataType {
     /// 1

@@ -9,6 +9,7 @@ use super::DYNAMIC_FIELD;
 /// A field and, for a place within JSON, the keys that lead to it from outside in. Written `$meta.a.b` or, for keys that
 /// hold a dot or another odd character, `$meta["a.b"]["c"]`, as Milvus' own expressions write it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FieldPath {
     /// The field; [`DYNAMIC_FIELD`] for the dynamic one.
     pub field: String,

@@ -147,6 +147,7 @@ impl fmt::Display for DefaultValue {
 
 /// What a function computes. The numbers are those of the protocol (`schema.proto`, enum `FunctionType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FunctionKind {
     /// Sparse vectors for full-text search.
@@ -189,6 +190,7 @@ pub struct Function {
 
 /// How fresh reads are unless a request says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Consistency {
     /// Sees every write.

@@ -331,6 +331,8 @@ codes! {
         "The whole source was read as the plan maps it, and some rows cannot be written: a value is too long, out of range or of another form, a null stands where none may be, or two rows would have one primary key. Nothing is written until the plan says what to do with such rows.";
     AliasTaken = "VF1020", Error, "an alias and a collection of one name",
         "An alias and a collection of one database cannot have the same name: an alias could never be pointed to the target, and what a plan writes into an alias would land in another collection.";
+    SourceBeingWritten = "VF1021", Error, "a source that is being written",
+        "Another entry of the same apply writes to the collection that this one reads, or gives its name to another collection as an alias. Collections are copied side by side, so rows of before and of after would arrive together. Apply the same plan once more when the first is done, and this one follows; where both are to be independent, leave one out with `--exclude`, or put them into plans that are applied one after the other.";
     PairNotMoved = "VF1046", Error, "plans that the migration service does not move between",
         "The migration service of Zilliz Cloud moves from Serverless to Serverless or Dedicated, from Dedicated to Dedicated, and from Free to Dedicated; never to a lower plan, and from Free to Serverless only by an upgrade in place. `engine: direct` copies between any two clusters, within what the target holds.";
     Shaped = "VF1101", Warning, "shaped on the way",

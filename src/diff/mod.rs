@@ -7,6 +7,7 @@ mod decide;
 mod limits;
 mod lines;
 mod managed;
+mod order;
 mod remarks;
 
 use std::borrow::Cow;

@@ -301,6 +301,46 @@ fn the_summary_is_an_interface() {
     assert_eq!(changes.summary().to_string(), "Plan: 1 to create, 0 to update, 1 to replace, 0 unchanged, 1 blocked.");
 }
 
+/// Three clusters in a row: what is written is not read at the same time, whichever entry comes first, and follows later.
+#[test]
+fn nobody_reads_what_the_same_apply_writes() {
+    let at = |uri: &str| Place { uri: uri.into(), ..seen(OnExisting::Fail).from };
+    let first = || decide(seen(OnExisting::Fail));
+    let second = || {
+        decide(Seen {
+            from: at("http://b:1"),
+            to: at("http://c:1"),
+            address: "n.default.docs".into(),
+            ..seen(OnExisting::Fail)
+        })
+    };
+    for entries in [vec![first(), second()], vec![second(), first()]] {
+        let mut changes = ChangeSet { entries, clusters: Vec::new() };
+        changes.hold_back_readers();
+        changes.entries.sort_by_key(|entry| entry.action == Action::Blocked);
+        let [create, waits] = changes.entries.as_slice() else { panic!("two entries") };
+        assert_eq!((create.action, create.work), (Action::Create, Work::Fill));
+        assert_eq!((waits.action, waits.work, waits.rows_to_copy), (Action::Blocked, Work::None, 0));
+        assert_eq!(waits.blocked[0].code, Code::SourceBeingWritten);
+        assert!(waits.blocked[0].message.contains("m.default.docs"), "{}", waits.blocked[0].message);
+    }
+    // The first is complete, so nobody writes.
+    let mut done = first();
+    (done.action, done.work) = (Action::Unchanged, Work::None);
+    let mut changes = ChangeSet { entries: vec![done, second()], clusters: Vec::new() };
+    changes.hold_back_readers();
+    assert_eq!(changes.entries[1].work, Work::Fill);
+    // The second is complete and stays so, with a word about it.
+    let mut done = second();
+    (done.action, done.work) = (Action::Unchanged, Work::None);
+    let mut changes = ChangeSet { entries: vec![first(), done], clusters: Vec::new() };
+    changes.hold_back_readers();
+    assert_eq!(
+        (changes.entries[1].action, changes.entries[1].notes[0].code),
+        (Action::Unchanged, Code::SourceBeingWritten)
+    );
+}
+
 /// A plan between two clusters of Zilliz Cloud.
 fn in_the_cloud(engine: Engine, tiers: (Tier, Tier)) -> Seen {
     Seen { engine, tiers, ..seen(OnExisting::Fail) }

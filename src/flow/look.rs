@@ -119,6 +119,7 @@ pub async fn look(
         changes.entries.push(entry);
         details.push(detail);
     }
+    changes.hold_back_readers();
     let endpoints = loaded.plans.iter().flat_map(|plan| &plan.migrations).map(|migration| &migration.target);
     let addresses = endpoints.filter_map(|target| Some((target.cloud.as_ref()?.placeholder(), target)));
     changes.hold_against_limits(

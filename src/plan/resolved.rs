@@ -49,6 +49,7 @@ pub struct Migration {
 
 /// Who moves the rows of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
     /// vecferry reads and writes them itself.
@@ -67,6 +68,7 @@ impl Engine {
 
 /// How hard a run may press.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Limits {
     /// Megabytes (10^6 bytes) a second written to the target; none: as fast as it takes them.
     pub write_mb_per_s: Option<f64>,
@@ -112,6 +114,7 @@ pub enum Select {
 
 /// What a collection looks like on arrival and how it gets there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Settings {
     /// Shards of the target.
     pub shards: Shards,
@@ -156,6 +159,7 @@ pub struct Settings {
 
 /// The target's primary key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PrimaryKey {
     /// Field of the target that is the primary key; none: the field that carries the source's key, or has its name.
     pub field: Option<String>,
@@ -169,6 +173,7 @@ pub struct PrimaryKey {
 
 /// One field of the target.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FieldSettings {
     /// Where its values come from.
     pub origin: Origin,
@@ -216,6 +221,7 @@ fn null_is_a_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 
 /// Where the values of a field come from.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The source's field of the same name, or for `$meta.KEY` that key.
@@ -236,6 +242,7 @@ pub enum Origin {
 
 /// What becomes of a null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnNull {
     /// It stays null.
@@ -248,6 +255,7 @@ pub enum OnNull {
 
 /// What becomes of a row whose value does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnMisfit {
     /// The copy of its collection stops.
@@ -263,6 +271,7 @@ pub enum OnMisfit {
 
 /// A function of the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FunctionSettings {
     /// What it computes.
     pub kind: FunctionKind,
@@ -278,6 +287,7 @@ pub struct FunctionSettings {
 
 /// Shards of the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Shards {
     /// As many as the source has.
@@ -290,6 +300,7 @@ pub enum Shards {
 
 /// Named partitions. A collection with a partition key has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Partitions {
     /// The same partitions, empty ones too, each row in its own.
@@ -307,6 +318,7 @@ pub enum Partitions {
 
 /// Indexes of the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Indexes {
     /// AUTOINDEX on each vector field, with the source's metric type where it has one.
@@ -321,6 +333,7 @@ pub enum Indexes {
 
 /// The index of one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FieldIndex {
     /// AUTOINDEX with the source's metric type where it has one.
@@ -344,6 +357,7 @@ pub enum FieldIndex {
 
 /// What to do where the target collection exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnExisting {
     /// Refuse, unless this plan made it.
@@ -356,6 +370,7 @@ pub enum OnExisting {
 
 /// How a copy is proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verify {
     /// Rows by the server's own number where each was sent once, else distinct keys and physical rows, range by range.

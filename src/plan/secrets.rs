@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn values_of_secret_keys_are_hidden_and_references_are_not() {
-        assert_eq!(hidden("a: 1\ntoken: root:Milvus\nb: 2"), "a: 1\ntoken: ***\nb: 2");
+        assert_eq!(hidden("a: 1\ntoken: root:Sup3rS3cret\nb: 2"), "a: 1\ntoken: ***\nb: 2");
         assert_eq!(hidden("token: {env: OLD}"), "token: {env: OLD}");
         assert_eq!(hidden("token:\n  env: OLD\nb: 2"), "token:\n  env: OLD\nb: 2");
         assert_eq!(hidden("password: |\n  s3cret\nb: 2"), "password: ***\n  ***\nb: 2");

@@ -20,6 +20,7 @@ const FORMS: &str = "write `s3://BUCKET/PREFIX`, or `file:///FOLDER`";
 
 /// Where the state lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StatePlace {
     /// In a folder, which need not exist yet.

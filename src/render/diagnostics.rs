@@ -14,7 +14,9 @@ use miette::{
 };
 
 pub use github::github;
-pub use json::{SCHEMA, json};
+#[cfg(test)]
+pub(super) use json::Document;
+pub use json::json;
 pub use markdown::markdown;
 pub use sarif::sarif;
 pub use whereabouts::Whereabouts;

@@ -12,6 +12,7 @@ mod markup;
 pub mod page;
 pub mod progress;
 pub mod reports;
+pub mod schemas;
 mod snippet;
 pub mod stale;
 pub mod state;

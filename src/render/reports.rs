@@ -1,12 +1,13 @@
 //! The one page after `apply`: how each collection ended, what failed last, and what to do next.
 
-use serde_json::{Value, json as value};
+pub(super) mod json;
 
 use super::markup::{self, MARKER, MOST_BYTES};
 use super::words::{self, Tone, clean, pad, paint, wrap};
-use super::{Style, differences, values};
+use super::{Style, differences};
 use crate::diff::{Change, Note, Work};
-use crate::run::{JobError, Moved, Report, Success};
+use crate::run::{JobError, Report, Success};
+pub use json::json;
 
 /// Keys that a failed verification lists; `vecferry verify` lists more.
 const KEYS: usize = 10;
@@ -266,74 +267,6 @@ fn details(address: &str, content: &str) -> String {
     markup::details(&markup::summary_code(address), &markup::fenced("", &markup::cut(content, 12_000)))
 }
 
-/// The page as one JSON document.
-pub fn json(reports: &[Report], blocked: &[&Change], command: &str) -> Value {
-    value!({
-        "format_version": values::FORMAT_VERSION,
-        "collections": reports.iter().map(json_one).collect::<Vec<_>>(),
-        "blocked": blocked.iter().map(|change| value!({
-            "address": change.address,
-            "reasons": change.blocked,
-        })).collect::<Vec<_>>(),
-        "summary": {
-            "successful": count(reports, Ending::Successful),
-            "failed": count(reports, Ending::Failed),
-            "canceled": count(reports, Ending::Canceled),
-            "blocked": blocked.len(),
-        },
-        "next": is_incomplete(reports, blocked).then_some(command),
-    })
-}
-
-/// What somebody wrote to the source meanwhile, whether it was caught up with or not.
-fn moved(report: &Report) -> Option<&Moved> {
-    match &report.result {
-        Ok(success) => Some(&success.moved).filter(|moved| !moved.is_empty()),
-        Err(JobError::SourceMoves { moved, .. }) => Some(moved),
-        Err(_) => None,
-    }
-}
-
-/// The job of the migration service, where its id is known.
-fn service_job(result: &Result<Success, JobError>) -> Option<&str> {
-    match result {
-        Ok(success) => success.moved_by.as_deref().filter(|job| !job.is_empty()),
-        Err(JobError::Managed { job, .. } | JobError::StillGoing { job }) => job.as_deref(),
-        Err(_) => None,
-    }
-}
-
-fn json_one(report: &Report) -> Value {
-    let success = report.result.as_ref().ok();
-    let error = report.result.as_ref().err();
-    let difference = error.and_then(JobError::difference).map(values::row_diff);
-    value!({
-        "address": report.address,
-        "work": report.work,
-        "state": Ending::of(report).word(),
-        "seconds": report.took.as_secs_f64(),
-        "rows_verified": success.map(|success| success.rows),
-        "rows_written": success.map(|success| success.written),
-        "service_job": service_job(&report.result),
-        "source_doubled": success.map(|success| success.doubled),
-        "rows_mended": success.map(|success| success.mended),
-        "source_written_to": moved(report).map(|moved| value!({
-            "rows_added": moved.rows.missing,
-            "rows_removed": moved.rows.extra,
-            "rows_changed": moved.rows.differing,
-            "ranges": moved.ranges,
-            "examples": values::row_diff(&moved.rows)["examples"],
-        })),
-        "retries": report.retried,
-        "rows_only_on_target": success.map(|success| success.extra),
-        "rows_quarantined": success.map(|success| success.quarantined),
-        "quarantine": success.and_then(|success| success.quarantine.clone()),
-        "rows_touched": success.map(|success| &success.touched),
-        "difference": difference,
-        "error": error.map(values::error),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -341,6 +274,9 @@ mod tests {
     use super::super::fixtures::{NARROW, NASTY, assert_sound, diff, row_diff};
     use super::*;
     use crate::cluster::{ClusterError, ErrorKind};
+    use crate::diff::Diff;
+    use crate::render::schemas::{self, tests as schema};
+    use crate::run::Moved;
 
     fn report(name: &str, work: Work, result: Result<Success, JobError>) -> Report {
         let retried = match &result {
@@ -419,7 +355,7 @@ mod tests {
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }
-        let json = json(&reports, &[], AGAIN);
+        let json = json(&reports, &[], AGAIN, &Diff::default());
         let jobs: Vec<_> =
             json["collections"].as_array().unwrap().iter().map(|one| one["service_job"].clone()).collect();
         assert_eq!(jobs, ["job-1", "job-2", "job-3"]);
@@ -439,7 +375,19 @@ mod tests {
 
     #[test]
     fn json_for_machines() {
-        insta::assert_snapshot!(serde_json::to_string_pretty(&json(&all(), &[&blocked()], AGAIN)).expect("json"));
+        insta::assert_snapshot!(
+            serde_json::to_string_pretty(&json(&all(), &[&blocked()], AGAIN, &Diff::default())).expect("json")
+        );
+    }
+
+    #[test]
+    fn what_machines_read_fits_the_schema() {
+        for (reports, blocked) in [(all(), vec![&blocked()]), (Vec::new(), Vec::new())] {
+            schema::assert_fits(schemas::APPLY, &json(&reports, &blocked, AGAIN, &diff()));
+        }
+        let mut wrong = json(&all(), &[], AGAIN, &diff());
+        wrong["collections"][0]["state"] = "LOST".into();
+        assert!(!schema::complaints(schemas::APPLY, &wrong).is_empty());
     }
 
     #[test]

@@ -164,10 +164,11 @@ mod tests {
 
     #[test]
     fn a_mask_hides_every_character_and_can_be_marked() {
-        let text = "a: 1\ntoken: root:Milvus # x\n";
-        let at = text.find("root").expect("secret");
-        let source = SourceText::with_masks("p", text, std::iter::once(at..at + 11).collect());
-        let (text, marked, line) = shown(source, at..at + 11);
+        let text = "a: 1\ntoken: root:Sup3rS3cret # x\n";
+        let secret = "root:Sup3rS3cret";
+        let at = text.find(secret).expect("secret");
+        let source = SourceText::with_masks("p", text, std::iter::once(at..at + secret.len()).collect());
+        let (text, marked, line) = shown(source, at..at + secret.len());
         assert_eq!(text, "a: 1\ntoken: *** # x\n");
         assert_eq!((marked.as_str(), line), ("***", 1));
     }

@@ -1,6 +1,9 @@
 //! What is not as it was when a plan was saved.
 
-use serde_json::{Value, json as value};
+#[cfg(test)]
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::markup::{self, MARKER, MOST_BYTES};
 use super::words::{Tone, clean, paint, wrap};
@@ -68,21 +71,42 @@ pub fn markdown(found: &[Difference]) -> String {
     text
 }
 
+/// What `vecferry apply --output json` prints of a saved plan that it refuses, because not everything is as it was.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct Document<'a> {
+    /// Version of this document: readers refuse a major version that they do not know.
+    #[cfg_attr(test, schemars(regex(pattern = r"^1\.[0-9]+$")))]
+    format_version: &'static str,
+    /// The stable code of the message.
+    #[cfg_attr(test, schemars(extend("pattern" = "^VF[0-9]{4}$")))]
+    code: &'static str,
+    /// What happened, in a sentence.
+    message: String,
+    /// What to do about it.
+    help: &'static str,
+    /// What is not as it was, one by one.
+    differences: &'a [Difference],
+}
+
 /// The differences as one JSON document.
 pub fn json(found: &[Difference]) -> Value {
-    value!({
-        "format_version": values::FORMAT_VERSION,
-        "code": Code::SavedPlanStale.info().id,
-        "message": headline(found),
-        "help": HELP,
-        "differences": found,
-    })
+    let document = Document {
+        format_version: values::FORMAT_VERSION,
+        code: Code::SavedPlanStale.info().id,
+        message: headline(found),
+        help: HELP,
+        differences: found,
+    };
+    // Every key is a text, so there is nothing that JSON could not hold.
+    serde_json::to_value(document).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::{NARROW, NASTY, assert_sound};
     use super::*;
+    use crate::render::schemas::{self, tests as schema};
 
     fn found() -> Vec<Difference> {
         let difference = |collection: &str, what: &str, saved: Option<&str>, now: Option<&str>| Difference {
@@ -107,6 +131,14 @@ mod tests {
     #[test]
     fn markdown_for_a_change_request() {
         insta::assert_snapshot!(markdown(&found()));
+    }
+
+    #[test]
+    fn what_machines_read_fits_the_schema_of_apply() {
+        schema::assert_fits(schemas::APPLY, &json(&found()));
+        let mut wrong = json(&found());
+        wrong["differences"][0]["what"] = Value::Null;
+        assert!(!schema::complaints(schemas::APPLY, &wrong).is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json as value};
 
 use super::markup::{self, MARKER};
-use super::status::{Shown, StatusEntry, json_one};
+use super::status::{self, Shown, StatusEntry, json_one};
 use super::words::{self, Tone, clean, columns, pad, paint, wrap};
 use super::{Style, values};
 use crate::state::{Holder, Job};
@@ -85,8 +85,7 @@ pub fn list_markdown(entries: &[StatusEntry], now: jiff::Timestamp) -> String {
 
 /// The same as one JSON document.
 pub fn list_json(entries: &[StatusEntry], now: jiff::Timestamp) -> Value {
-    let jobs: Vec<Value> = entries.iter().map(|entry| json_one(entry, now)).collect();
-    value!({ "format_version": values::FORMAT_VERSION, "jobs": jobs })
+    status::json(entries, now)
 }
 
 /// Everything about one, as names and values.

@@ -1,13 +1,14 @@
 //! What the state remembers, run by run, while something runs and afterwards.
 
+pub(super) mod json;
 mod service;
 
-use serde_json::{Value, json as value};
-
+use super::Style;
 use super::markup::{self, MARKER, MOST_BYTES};
 use super::words::{self, Tone, clean, columns, paint, wrap};
-use super::{Style, values};
 use crate::state::{Header, Holder, Job, Managed, Outcome};
+pub(super) use json::json_one;
+pub use json::{canceled_json, json};
 
 /// Said where the state remembers nothing.
 const EMPTY: &str = "No runs yet.";
@@ -308,49 +309,6 @@ pub fn markdown(entries: &[StatusEntry], now: jiff::Timestamp) -> String {
     text.push('\n');
     text.push_str(&markup::more(&taken, "collection"));
     text
-}
-
-/// The state as one JSON document.
-pub fn json(entries: &[StatusEntry], now: jiff::Timestamp) -> Value {
-    let jobs: Vec<Value> = entries.iter().map(|entry| json_one(entry, now)).collect();
-    value!({ "format_version": values::FORMAT_VERSION, "jobs": jobs })
-}
-
-pub(super) fn json_one(entry: &StatusEntry, now: jiff::Timestamp) -> Value {
-    let shown = Shown::new(entry, now);
-    let header = entry.job.as_ref().ok().map(|job| &job.header);
-    value!({
-        "id": entry.id,
-        "run": header.map(|header| &header.run),
-        "plan": header.map(|header| &header.plan),
-        "plan_file": header.map(|header| &header.plan_file),
-        "address": header.map(|header| &header.address),
-        "source": header.map(|header| value!({ "uri": header.source_uri, "collection": header.source })),
-        "target": header.map(|header| value!({ "uri": header.target_uri, "collection": header.target })),
-        "state": shown.state,
-        "phase": shown.phase,
-        "running": entry.is_running(),
-        "lock": entry.holder.owner().map(|owner| value!({
-            "run": owner.run,
-            "pid": owner.pid,
-            "host": owner.host,
-            "since": owner.since,
-            "seen": matches!(entry.holder, Holder::Alive(_)),
-        })),
-        "newer": entry.job.as_ref().is_ok_and(Job::is_newer),
-        "rows_done": shown.done,
-        "rows_total": shown.total,
-        "percent_done": shown.total.and_then(|total| words::percent(shown.done, total)),
-        "rows_per_second": shown.rate,
-        "seconds_left": shown.seconds_left,
-        "service": entry.job.as_ref().map(service::json).unwrap_or_default(),
-        "retries": shown.retries,
-        "rows_quarantined": shown.quarantined,
-        "attempts": entry.job.as_ref().ok().map(|job| job.attempts),
-        "started": header.map(|header| header.started),
-        "touched": entry.job.as_ref().ok().map(|job| job.touched),
-        "error": shown.error,
-    })
 }
 
 #[cfg(test)]

@@ -1,25 +1,28 @@
 //! JSON values that several documents share.
 
-use serde_json::{Value, json};
+#[cfg(test)]
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use crate::diff::RowDiff;
 use crate::run::JobError;
 
 /// Version of the documents. A new minor version only adds.
 pub(super) const FORMAT_VERSION: &str = "1.0";
 
-/// Counts of differing rows, and a few of their keys.
-pub(super) fn row_diff(diff: &RowDiff) -> Value {
-    json!({
-        "missing": diff.missing,
-        "differing": diff.differing,
-        "extra": diff.extra,
-        "doubled": diff.doubled,
-        "examples": diff.examples,
-    })
+/// Why a collection failed, and what to do.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct Failure {
+    /// What went wrong, in a sentence.
+    message: String,
+    /// What to do about it.
+    help: &'static str,
+    /// Whether running the same command again may help by itself.
+    temporary: bool,
 }
 
-/// Why a collection failed, and what to do.
-pub(super) fn error(error: &JobError) -> Value {
-    json!({ "message": error.to_string(), "help": error.help(), "temporary": error.is_temporary() })
+impl From<&JobError> for Failure {
+    fn from(error: &JobError) -> Self {
+        Self { message: error.to_string(), help: error.help(), temporary: error.is_temporary() }
+    }
 }

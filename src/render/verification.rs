@@ -1,12 +1,13 @@
 //! What a verification found: one line for each collection, and the keys that differ.
 
-use serde_json::{Value, json as value};
+pub(super) mod json;
 
 use super::markup::{self, MARKER, MOST_BYTES};
 use super::words::{self, Tone, clean, paint, wrap};
-use super::{Style, differences, values};
+use super::{Style, differences};
 use crate::plan::resolved::Verify;
 use crate::run::{Comparison, Verified};
+pub use json::json;
 
 /// Keys of one collection that a comment lists; the text for people lists all that are known.
 const KEYS_IN_COMMENT: usize = 50;
@@ -167,44 +168,12 @@ fn details(verified: &Verified) -> String {
     markup::details(&markup::summary_code(&verified.address), &markup::fenced("", &content))
 }
 
-/// The verification as one JSON document.
-pub fn json(all: &[Verified]) -> Value {
-    let count = |verdict| all.iter().filter(|verified| Verdict::of(verified) == verdict).count();
-    value!({
-        "format_version": values::FORMAT_VERSION,
-        "collections": all.iter().map(json_one).collect::<Vec<_>>(),
-        "summary": {
-            "identical": count(Verdict::Identical),
-            "different": count(Verdict::Different),
-            "failed": count(Verdict::Failed),
-        },
-    })
-}
-
-fn json_one(verified: &Verified) -> Value {
-    let found = verified.result.as_ref().ok();
-    value!({
-        "address": verified.address,
-        "source": verified.from,
-        "target": verified.to,
-        "verify": match verified.level { Verify::Full => "full", Verify::Sample => "sample", Verify::Counts => "counts" },
-        "result": Verdict::of(verified).word(),
-        "rows": found.map(|found| found.rows),
-        "source_doubled": found.map(|found| found.source_doubled),
-        "rows_quarantined": found.map(|found| found.quarantined),
-        "rows_touched": found.map(|found| &found.touched),
-        "extra_counts": verified.extra_counts,
-        "ranges": found.map(|found| value!({ "different": found.ranges.0, "all": found.ranges.1 })),
-        "difference": found.map(|found| values::row_diff(&found.diff)),
-        "error": verified.result.as_ref().err().map(values::error),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::{NARROW, NASTY, assert_sound, place, row_diff};
     use super::*;
     use crate::diff::RowDiff;
+    use crate::render::schemas::{self, tests as schema};
     use crate::run::JobError;
 
     fn verified(name: &str, result: Result<Comparison, JobError>) -> Verified {
@@ -251,6 +220,17 @@ mod tests {
     #[test]
     fn json_for_machines() {
         insta::assert_snapshot!(serde_json::to_string_pretty(&json(&all())).expect("json"));
+    }
+
+    #[test]
+    fn what_machines_read_fits_the_schema() {
+        let untold = Comparison { diff: RowDiff { untold: true, ..RowDiff::default() }, ..Comparison::default() };
+        for all in [all(), vec![verified("tags", Ok(untold))], Vec::new()] {
+            schema::assert_fits(schemas::VERIFY, &json(&all));
+        }
+        let mut wrong = json(&all());
+        wrong["collections"][0]["verify"] = "half".into();
+        assert!(!schema::complaints(schemas::VERIFY, &wrong).is_empty());
     }
 
     #[test]

@@ -29,44 +29,65 @@ impl LiteralSecret {
 
 /// A cluster.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct SavedEndpoint {
+    /// Its name in the plan.
     name: String,
     /// The address that was found, also where `cloud` says which cluster it belongs to.
     uri: String,
+    /// The cluster of Zilliz Cloud that it is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     cloud: Option<SavedCloud>,
+    /// Who logs in, where that is by a password.
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
     /// Where the token is, or the password if there is a user name.
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<Reference>,
+    /// File with the certificates that the cluster's is held against.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_ca: Option<PathBuf>,
+    /// Files with the certificate and key that vecferry shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_client: Option<(PathBuf, PathBuf)>,
+    /// The name that the cluster's certificate is to be for.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_server_name: Option<String>,
+    /// What kind of cluster it is.
     tier: Tier,
+    /// Its compute units, where they are known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     units: Option<Units>,
+    /// Deadline for opening a connection.
     connect_timeout_ms: u64,
+    /// Deadline for one request.
     request_timeout_ms: u64,
+    /// How long a request is repeated after its first transient error.
     retry_timeout_ms: u64,
 }
 
 /// The cluster of Zilliz Cloud that an address belongs to, or is to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SavedCloud {
+    /// Base address of the control plane.
     api: String,
+    /// Where the key is that the control plane is asked with.
     api_key: Reference,
+    /// Which cluster.
     which: SavedWhich,
+    /// Whether it is resumed where it is suspended.
     resume: bool,
 }
 
+/// Which cluster of Zilliz Cloud.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum SavedWhich {
+    /// One that exists, by its id.
     ClusterId(String),
+    /// One that is made where there is none of its name.
     Create(NewCluster),
 }
 
@@ -102,10 +123,14 @@ impl SavedCloud {
 
 /// Where a secret is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Reference {
+    /// In this environment variable.
     Env(String),
+    /// In this file.
     File(PathBuf),
+    /// What this command prints.
     Command(Vec<String>),
 }
 

@@ -31,12 +31,16 @@ const MOST_BYTES: u64 = 512 << 20;
 /// Version of the hash over all plans.
 const HASH_VERSION: &str = "p1";
 
-/// A saved plan.
+/// A saved plan, as `vecferry plan --out FILE` writes it: to be read by whoever wants to check it, and applied by the version of
+/// vecferry that made it only. Whoever changes it spoils it, which is what `checksum` is for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SavedPlan {
     /// Always `vecferry_saved_plan`.
+    #[cfg_attr(test, schemars(extend("const" = KIND)))]
     kind: String,
-    /// Version of the document.
+    /// Version of this document: readers refuse a major version that they do not know.
+    #[cfg_attr(test, schemars(regex(pattern = r"^1\.[0-9]+$")))]
     format_version: String,
     /// Version of vecferry that made it, which alone applies it.
     tool_version: String,
@@ -63,29 +67,48 @@ pub struct SavedPlan {
 
 /// One plan file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SavedFile {
+    /// The file, from the folder that the plan was saved in where it lies below.
     file: PathBuf,
+    /// The plan's name.
     name: String,
+    /// In the order of the file.
     migrations: Vec<SavedMigration>,
 }
 
+/// One migration of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SavedMigration {
+    /// Its name.
     name: String,
+    /// The cluster that is read.
     source: SavedEndpoint,
+    /// The cluster that is written.
     target: SavedEndpoint,
+    /// Database on the source.
     source_database: String,
+    /// Database on the target.
     target_database: String,
+    /// How hard the run may press on the clusters.
     limits: Limits,
+    /// Who moves the rows.
     #[serde(default)]
     engine: Engine,
+    /// Names in place of patterns.
     collections: Vec<SavedCollection>,
 }
 
+/// One collection of that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SavedCollection {
+    /// Its name on the source.
     source: String,
+    /// Its name on the target.
     target: String,
+    /// What it looks like on arrival and how it gets there.
     settings: Settings,
 }
 

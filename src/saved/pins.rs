@@ -14,6 +14,7 @@ use crate::diff::{Action, Change, ChangeSet, ClusterChange, ClusterEntry, Entry,
 
 /// What was seen of one collection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Pin {
     /// The plan's name for it.
     pub address: String,
@@ -31,6 +32,7 @@ pub struct Pin {
 
 /// One side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SidePin {
     /// The server's number for the collection; 0 where the server has none.
     pub id: i64,
@@ -44,6 +46,7 @@ pub struct SidePin {
 
 /// Rows of one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RowsPin {
     /// Physical rows, doubled keys counted each time.
     pub physical: u64,
@@ -55,6 +58,7 @@ pub struct RowsPin {
 
 /// What the state remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StatePin {
     /// The last run.
     pub run: String,
@@ -68,6 +72,7 @@ pub struct StatePin {
 
 /// One way in which things are not as they were.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Difference {
     /// The plan's name for the collection.
     pub address: String,

@@ -198,7 +198,7 @@ fn another_version_may_show_it_and_not_apply_it() {
 #[test]
 fn a_file_that_is_something_else_is_left_alone() {
     use std::os::unix::fs::PermissionsExt as _;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::searched::folder();
     let (plan, out) = (folder.path().join("plan.yaml"), folder.path().join("kb.vfplan.json"));
     fs_err::write(&plan, "version: 1\n").unwrap();
     let saved = saved(token()).unwrap();

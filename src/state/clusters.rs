@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_cluster_is_remembered_from_its_request_on() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::searched::folder();
         let store = Store::new(folder.path());
         let id = JobId::of_cluster("proj-1", "kb-prod");
         assert_eq!(store.made_cluster(&id).unwrap(), None);
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused_with_the_way_out() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::searched::folder();
         let (store, id) = (Store::new(folder.path()), JobId::of_cluster("proj-1", "kb-prod"));
         make_folder(&folder.path().join(FOLDER)).unwrap();
         for (text, expected) in [("{", "cannot be read"), (r#"{"format":1}"#, "cannot be read")] {

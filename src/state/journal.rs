@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn nothing_is_written_behind_a_record_that_failed() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::searched::folder();
         let path = folder.path().join("j.journal");
         let mut journal = Journal::create(&path, Header::unknown()).unwrap();
         journal.append(&Record::Creating).unwrap();
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_record_that_failed_does_not_move_the_tail() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::searched::folder();
         let path = folder.path().join("j.journal");
         let mut journal = Journal::create(&path, Header::unknown()).unwrap();
         journal.sink = file(File::open(&path).unwrap());

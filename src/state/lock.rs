@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_lock_is_had_once_and_freed_with_its_owner() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::searched::folder();
         let path = folder.path().join("l.lock");
         assert_eq!(FileLock::holder(&path), Holder::Nobody);
         let lock = FileLock::take(&path, "r1").unwrap();
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn an_owner_that_cannot_be_seen_keeps_its_lock_until_somebody_frees_it() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::searched::folder();
         let path = folder.path().join("l.lock");
         let far = Owner { host: "far".into(), machine: "m2".into(), boot: "b2".into(), ..Owner::this("r1") };
         fs_err::write(&path, serde_json::to_string(&far).unwrap()).unwrap();
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn an_owner_that_was_killed_is_followed_by_the_next() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::searched::folder();
         let path = folder.path().join("l.lock");
         // Process 0 is nobody's, so an owner that names it is one that died.
         let killed = Owner { pid: 0, started: 1, ..Owner::this("r1") };

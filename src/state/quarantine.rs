@@ -137,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_split_tried_again_replaces_what_it_kept() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::searched::folder();
         let quarantine = Quarantine::new(folder.path().join("q"));
         let row = |key| QuarantinedRow {
             key: Key::Int(key),

@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_request_is_for_one_run() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::searched::folder();
         let requests = Requests::new(folder.path().join("requests"));
         assert_eq!(requests.asked("20260101-000000-abcd"), None);
         requests.ask("20260101-000000-abcd").unwrap();
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_name_does_not_lead_out_of_the_folder() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::searched::folder();
         let requests = Requests::new(folder.path().join("requests"));
         requests.ask("../../evil/name").unwrap();
         assert_eq!(std::fs::read_dir(folder.path().join("requests")).unwrap().count(), 1);

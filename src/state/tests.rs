@@ -59,7 +59,7 @@ fn records() -> Vec<Record> {
 
 /// A journal with all records, in a store of its own.
 struct Written {
-    _folder: tempfile::TempDir,
+    _folder: crate::searched::Folder,
     store: Store,
     path: PathBuf,
     bytes: Vec<u8>,
@@ -73,7 +73,7 @@ fn written() -> Written {
         let tail = fs_err::read(tail::path_of(&written.path)).unwrap();
         (written.bytes, tail, written.job)
     });
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::searched::folder();
     let store = Store::new(&folder.path().join("state"));
     let path = store.journal_path(&id());
     fs_err::create_dir_all(path.parent().unwrap()).unwrap();
@@ -84,7 +84,7 @@ fn written() -> Written {
 }
 
 fn written_as(header: Header, records: &[Record]) -> Written {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::searched::folder();
     let store = Store::new(&folder.path().join("state"));
     let mut journal = store.begin(&id(), header).unwrap();
     for record in records {
@@ -268,7 +268,7 @@ fn a_file_of_something_else_is_refused() {
 /// The first format had a checksum for each line by itself, and no tail.
 #[test]
 fn a_journal_of_the_first_format_is_gone_on_with_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::searched::folder();
     let store = Store::new(folder.path());
     store.begin(&id(), header()).unwrap();
     let path = store.journal_path(&id());

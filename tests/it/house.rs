@@ -10,7 +10,7 @@ use crate::servers::root;
 
 /// The rooms of `src/` and how high they lie. A room imports from lower ones only; rooms of one height know nothing of each
 /// other. `cluster` lies above `plan` for the sake of the words in which a plan names an endpoint.
-const ROOMS: [(&str, u8); 16] = [
+const ROOMS: [(&str, u8); 17] = [
     ("main", 10),
     ("cli", 9),
     ("flow", 8),
@@ -27,6 +27,7 @@ const ROOMS: [(&str, u8); 16] = [
     ("collection", 1),
     ("diagnostic", 0),
     ("crash_point", 0),
+    ("searched", 0),
 ];
 /// What reaches outside the process.
 const IO: [&str; 13] = [
@@ -141,6 +142,15 @@ fn knows_the_connector(file: &SourceFile) -> Vec<String> {
     let named = paths(&tokens(&file.text)).into_iter();
     let connectors = named.filter(|path| path.len() > 1 && path.iter().any(is_connector));
     connectors.map(|path| format!("{}: names {}", file.path, path.join("::"))).collect()
+}
+
+/// Where its secrets would not be searched for.
+fn has_a_folder_of_its_own(file: &SourceFile) -> Vec<String> {
+    if file.path == "searched.rs" || room(&file.path) == "fuzzing" {
+        return Vec::new();
+    }
+    let named = ["tempdir()", "tempdir_in(", "TempDir"].into_iter().filter(|name| file.text.contains(name));
+    named.map(|name| format!("{}: {name} outside of searched.rs", file.path)).collect()
 }
 
 fn is_too_long(file: &SourceFile) -> Vec<String> {
@@ -262,6 +272,14 @@ fn plan_diff_and_mapping_know_no_connector() {
         ],
     );
     allows(knows_the_connector, &[("plan/model.rs", "struct Cluster { milvus: Option<Milvus> }")]);
+}
+
+#[test]
+fn unit_tests_take_their_folders_from_where_they_are_searched() {
+    holds(
+        has_a_folder_of_its_own,
+        &[("state/lock.rs", "#[cfg(test)]\nmod tests { fn f() { tempfile::tempdir().unwrap(); } }")],
+    );
 }
 
 #[test]

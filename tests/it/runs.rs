@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::published;
 use crate::secrets;
 use crate::support::Workspace;
 
@@ -57,7 +58,7 @@ impl Run {
 pub struct Running {
     child: Child,
     files: [PathBuf; 2],
-    what: String,
+    arguments: Vec<String>,
     started: Instant,
 }
 
@@ -92,9 +93,13 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 let [out, err] = self.said();
                 // Captured, and shown beside a failure.
-                println!("{:5.1} s for {}", self.started.elapsed().as_secs_f64(), self.what);
+                println!("{:5.1} s for {}", self.started.elapsed().as_secs_f64(), self.arguments.join(" "));
                 secrets::assert_none("stdout", out.as_bytes());
                 secrets::assert_none("stderr", err.as_bytes());
+                if status.code().is_some() {
+                    let folder = self.files[0].parent().unwrap();
+                    published::assert_published(&self.arguments, folder, &out, &err);
+                }
                 return Run { code: status.code(), out, err };
             }
             assert!(Instant::now() < end, "it runs for more than {LIMIT:?}: {:?}", self.said());
@@ -178,7 +183,8 @@ impl Workspace {
             .stderr(File::create(&names[1]).unwrap())
             .spawn()
             .expect("vecferry starts");
-        Running { child, files: names, what: arguments.join(" "), started: Instant::now() }
+        let arguments = arguments.iter().map(|&one| one.to_owned()).collect();
+        Running { child, files: names, arguments, started: Instant::now() }
     }
 
     /// The folder of the state.

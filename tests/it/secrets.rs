@@ -5,13 +5,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-
-/// What every token and password of a test has in it.
-pub const MARK: &str = "Sup3rS3cret";
-/// The same for a secret that is a number.
-pub const NUMBER: &str = "7307530730753";
+use crate::secret_forms;
+pub use crate::secret_forms::{MARK, NUMBER};
+use crate::servers::root;
 
 /// Secrets that cannot carry the mark, because they are made at random: keys of certificates.
 static MADE: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -30,31 +26,11 @@ pub fn wrote(file: &Path) {
     WRITTEN.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(file.to_owned());
 }
 
-/// The forms in which a secret could be seen: as it is, as digits, and in base64 behind a prefix of any length, as a user's name
-/// stands before a password.
-fn forms(secret: &str) -> Vec<String> {
-    let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let decimal: Vec<String> = bytes.iter().map(u8::to_string).collect();
-    let mut forms = vec![secret.to_owned(), hex.to_uppercase(), hex, decimal.join(", ")];
-    for shift in 0..3 {
-        for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            // Characters that hold bits of whatever stands before or behind it are left out.
-            let encoded = engine.encode([&vec![0; shift], bytes].concat());
-            let first = (shift * 8).div_ceil(6);
-            let last = (shift + bytes.len()) * 8 / 6;
-            forms.push(encoded[first..last].to_owned());
-        }
-    }
-    forms
-}
-
 /// The first secret in these bytes, as it stands there.
 fn found_in(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
-    let marks = [MARK, NUMBER].into_iter().flat_map(forms);
-    let made = MADE.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    marks.chain(made).find(|form| text.contains(form))
+    let made = || MADE.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|line| text.contains(*line)).cloned();
+    secret_forms::found_in(&text).map(str::to_owned).or_else(made)
 }
 
 /// Fails where something that vecferry wrote holds a secret.
@@ -82,6 +58,44 @@ pub fn assert_none_under(folder: &Path) {
             assert_none(&path.display().to_string(), &bytes);
         }
     }
+}
+
+/// Where `make test` puts what the unit tests print, those that succeed too.
+const UNIT_TESTS: &str = "target/unit-tests.txt";
+
+#[test]
+fn what_unit_tests_print_holds_no_secret() {
+    // Whoever runs these tests alone has no such file; the whole suite makes it just before.
+    if let Ok(printed) = std::fs::read(root().join(UNIT_TESTS)) {
+        assert!(String::from_utf8_lossy(&printed).contains("test result:"), "{UNIT_TESTS} is no output of tests");
+        assert_none(UNIT_TESTS, &printed);
+    }
+}
+
+/// What tests expect vecferry to print is kept in the repository, and so are pages and schemas that are made by it.
+#[test]
+fn what_is_committed_as_output_holds_no_secret() {
+    let mut searched = 0;
+    for folder in ["src", "tests/it", "docs", "schemas"] {
+        for path in files_under(&root().join(folder)) {
+            let is_output = path
+                .extension()
+                .is_some_and(|extension| ["snap", "md", "json"].iter().any(|known| extension == *known));
+            if is_output {
+                assert_none(&path.display().to_string(), &std::fs::read(&path).unwrap());
+                searched += 1;
+            }
+        }
+    }
+    assert!(searched > 50, "only {searched} files");
+}
+
+fn files_under(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() { found.extend(files_under(&path)) } else { found.push(path) }
+    }
+    found
 }
 
 /// Fails where a run is given a secret that the search would not know: by its environment, or by a plan or settings in its
@@ -134,6 +148,8 @@ fn secrets_of(text: &str, folder: &Path) -> Vec<String> {
 }
 
 mod tests {
+    use base64::Engine as _;
+
     use super::*;
     use crate::support::Workspace;
 

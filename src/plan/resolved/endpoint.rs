@@ -70,6 +70,7 @@ pub enum WhichCluster {
 
 /// A cluster that a plan wants made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NewCluster {
     /// Its name, unique in its project.
     pub name: String,
@@ -87,6 +88,7 @@ pub struct NewCluster {
 
 /// What a cluster is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CloudPlan {
     /// Serverless, without compute units of its own.
@@ -128,6 +130,7 @@ impl CloudPlan {
 
 /// What a compute unit (CU) is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CuType {
     /// Speed.
@@ -140,6 +143,7 @@ pub enum CuType {
 
 /// The compute units of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Units {
     /// Their type; none where the service says a word that vecferry does not know.
     pub kind: Option<CuType>,
@@ -169,6 +173,7 @@ impl CuType {
 
 /// What kind of cluster an endpoint is. Limits differ by it that no server tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// Zilliz Cloud, Free.

@@ -7,16 +7,13 @@ use serde_json::Value;
 use super::groups::is_drifted;
 use crate::diff::{ASSUMED_BYTES_PER_SECOND, Action, Change, ClusterChange, Diff, Summary, Work};
 
-/// The JSON Schema (draft 2020-12) of the document, as committed in `schemas/`.
-pub const DIFF_SCHEMA: &str = include_str!("../../../schemas/diff.v1.schema.json");
-
 /// Version of the document. 1.1 added `actions`, `drifted` and `not_selected`, 1.2 `clusters`.
 const FORMAT_VERSION: &str = "1.2";
 
 /// What `vecferry plan --output json` prints: what a plan would do, collection by collection. A new minor version only adds, so
 /// readers are to pass over what they do not know.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Document<'a> {
+pub(in crate::render) struct Document<'a> {
     /// Version of this document: readers refuse a major version that they do not know.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     format_version: &'static str,
@@ -68,7 +65,7 @@ fn steps(change: &Change) -> Vec<Step> {
 }
 
 impl<'a> Document<'a> {
-    fn of(diff: &'a Diff) -> Self {
+    pub(in crate::render) fn of(diff: &'a Diff) -> Self {
         let entry = |change| Entry { actions: steps(change), drifted: is_drifted(change), change };
         Self {
             format_version: FORMAT_VERSION,
@@ -90,75 +87,20 @@ pub fn json(diff: &Diff) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use schemars::generate::SchemaSettings;
     use serde_json::json as value;
 
     use super::super::super::fixtures::{diff, many};
     use super::*;
-
-    /// The schema as the types make it.
-    fn generated() -> Value {
-        // What is written, and not what could be read.
-        let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-        let mut schema = generator.into_root_schema_for::<Document<'_>>().to_value();
-        schema["title"] = value!("vecferry diff");
-        tidy(&mut schema);
-        schema
-    }
-
-    /// `uint64` is Rust's business.
-    fn tidy(schema: &mut Value) {
-        match schema {
-            Value::Object(members) => {
-                if members.get("type").is_some_and(|kind| kind == "integer" || kind[0] == "integer") {
-                    members.remove("format");
-                }
-                members.values_mut().for_each(tidy);
-            }
-            Value::Array(items) => items.iter_mut().for_each(tidy),
-            _ => {}
-        }
-    }
-
-    #[test]
-    fn the_committed_schema_is_fresh() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/diff.v1.schema.json");
-        let wanted = format!("{:#}\n", generated());
-        if std::env::var_os("VECFERRY_UPDATE").is_some_and(|value| value == "1") {
-            fs_err::write(path, &wanted).expect("write the schema");
-        }
-        let committed = fs_err::read_to_string(path).expect("committed schema");
-        assert_eq!(committed, wanted, "run the tests with VECFERRY_UPDATE=1 and commit schemas/");
-    }
+    use crate::render::schemas::{self, tests as schema};
 
     #[test]
     fn what_is_written_fits_the_schema() {
-        let schema = jsonschema::draft202012::new(&generated()).expect("a schema");
         for diff in [diff(), many(), Diff::default()] {
-            let errors: Vec<String> = schema.iter_errors(&json(&diff)).map(|error| error.to_string()).collect();
-            assert!(errors.is_empty(), "{errors:#?}");
+            schema::assert_fits(schemas::DIFF, &json(&diff));
         }
         let mut wrong = json(&diff());
         wrong["entries"][0]["action"] = value!("destroy");
-        assert!(!schema.is_valid(&wrong));
-    }
-
-    #[test]
-    fn every_property_is_described() {
-        fn look(schema: &Value, at: &str, bare: &mut Vec<String>) {
-            let Some(members) = schema.as_object() else { return };
-            for (name, member) in members.get("properties").and_then(Value::as_object).into_iter().flatten() {
-                if member.get("description").is_none() {
-                    bare.push(format!("{at}/{name}"));
-                }
-            }
-            for (name, member) in members {
-                look(member, &format!("{at}/{name}"), bare);
-            }
-        }
-        let mut bare = Vec::new();
-        look(&generated(), "", &mut bare);
-        assert!(bare.is_empty(), "{bare:#?}");
+        assert!(!schema::complaints(schemas::DIFF, &wrong).is_empty());
     }
 
     #[test]

@@ -17,7 +17,8 @@ use block::Row;
 pub(super) use groups::{Arranged, Piece};
 pub(super) use sums::{Sum, is_estimated};
 
-pub use json::{DIFF_SCHEMA, json};
+pub(super) use json::Document;
+pub use json::json;
 pub use markdown::markdown;
 
 /// Said where there is nothing to do.

@@ -8,9 +8,6 @@ use super::counts;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::render::snippet::snippet;
 
-/// The JSON Schema (draft 2020-12) of the document, as committed in `schemas/`.
-pub const SCHEMA: &str = include_str!("../../../schemas/validate.v1.schema.json");
-
 /// Version of the document. A new minor version only adds.
 const FORMAT_VERSION: &str = "1.1";
 
@@ -33,7 +30,7 @@ pub fn json(diagnostics: &[Diagnostic]) -> String {
 /// may add some.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
-struct Document<'a> {
+pub(in crate::render) struct Document<'a> {
     /// The version of this form, `MAJOR.MINOR`.
     format_version: &'static str,
     /// Whether there is no error; warnings alone leave plans valid.
@@ -151,50 +148,20 @@ impl<'a> Entry<'a> {
 
 #[cfg(test)]
 mod tests {
-    use schemars::generate::SchemaSettings;
     use serde_json::Value;
 
     use super::*;
     use crate::render::diagnostics::tests::everything;
-
-    #[test]
-    fn the_committed_schema_is_fresh() {
-        let settings = SchemaSettings::draft2020_12().for_serialize();
-        let mut schema = settings.into_generator().into_root_schema_for::<Document<'_>>().to_value();
-        strip(&mut schema);
-        schema["title"] = "vecferry validate".into();
-        let wanted = format!("{schema:#}\n");
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/validate.v1.schema.json");
-        if std::env::var_os("VECFERRY_UPDATE").is_some_and(|value| value == "1") {
-            fs_err::write(path, &wanted).expect("write the schema");
-        }
-        let committed = fs_err::read_to_string(path).expect("committed schema");
-        assert_eq!(committed, wanted, "run the tests with VECFERRY_UPDATE=1 and commit schemas/");
-    }
-
-    /// `uint` is Rust's business.
-    fn strip(schema: &mut Value) {
-        match schema {
-            Value::Object(object) => {
-                object.remove("format");
-                object.values_mut().for_each(strip);
-            }
-            Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
-        }
-    }
+    use crate::render::schemas::{self, tests as schema};
 
     #[test]
     fn what_is_written_fits_the_schema() {
-        let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
-        let validator = jsonschema::draft202012::new(&schema).expect("a schema");
         for diagnostics in [everything(), Vec::new()] {
             let document: Value = serde_json::from_str(&json(&diagnostics)).expect("JSON");
-            let errors: Vec<_> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
-            assert!(errors.is_empty(), "{errors:?}");
+            schema::assert_fits(schemas::VALIDATE, &document);
         }
         let mut wrong: Value = serde_json::from_str(&json(&everything())).expect("JSON");
         wrong["diagnostics"][0]["severity"] = "fatal".into();
-        assert!(!validator.is_valid(&wrong));
+        assert!(!schema::complaints(schemas::VALIDATE, &wrong).is_empty());
     }
 }

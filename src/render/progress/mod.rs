@@ -13,6 +13,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::run::{Event, Observer};
+#[cfg(test)]
+pub(super) use events::Line;
 use tracker::Tracker;
 
 /// Overrides how many seconds pass between two lines, or between two progress events of a collection.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::render::schemas::{self, tests as schema};
 
 /// A place to write to that can be read afterwards.
 #[derive(Clone, Default)]
@@ -60,6 +61,7 @@ fn machines_get_an_object_a_line() {
     let mut lines = Vec::new();
     for line in told.lines() {
         let mut object: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        schema::assert_fits(schemas::EVENTS, &object);
         let at = object["@timestamp"].take();
         assert!(at.as_str().is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok()), "{at}");
         if object["type"] == "version" {
@@ -94,6 +96,7 @@ fn a_job_of_the_migration_service_is_told_in_its_words() {
     assert!(lines.contains("REBALANCING 41 %") && !lines.contains('\u{1b}'), "{lines}");
     let events: Vec<serde_json::Value> =
         told(Mode::Json).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    events.iter().for_each(|event| schema::assert_fits(schemas::EVENTS, event));
     let jobs: Vec<_> = events.iter().filter(|event| event["type"] == "service_job").collect();
     assert_eq!(jobs.len(), 4);
     assert_eq!(

@@ -1,8 +1,10 @@
 //! What a job of the migration service says, in its own words, and what becomes of it when nobody follows it.
 
-use serde_json::{Value, json as value};
+#[cfg(test)]
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use crate::state::{Job, Managed, ManagedStage};
+use crate::state::{Job, ManagedStage};
 
 /// Seconds after which a word that the service keeps saying is told with its age.
 const LONG: i64 = 600;
@@ -45,19 +47,46 @@ pub(super) fn percent(job: &Job) -> Option<u64> {
     job.managed.as_ref().filter(|managed| managed.may_be_going()).and_then(|managed| managed.percent).map(u64::from)
 }
 
-/// The same for machines; null where vecferry moves the rows itself.
-pub(super) fn json(job: &Job) -> Value {
-    let Some(managed) = &job.managed else { return Value::Null };
-    let Managed { job, word, since, percent, reason, .. } = managed;
-    value!({
-        "job": job,
-        "state": Some(word).filter(|word| !word.is_empty()),
-        "since": since,
-        "percent": percent,
-        "reason": reason,
-        "asked": managed.asked,
-        "asked_together": managed.collections,
-        "may_be_going": managed.may_be_going(),
-        "failed_before": managed.failures,
-    })
+/// The same for machines.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct Service<'a> {
+    /// The job's id; null where it was not heard yet.
+    job: Option<&'a str>,
+    /// The service's own word for how it stands; null before it was asked.
+    state: Option<&'a str>,
+    /// Since when it says that.
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("format" = "date-time")))]
+    since: Option<jiff::Timestamp>,
+    /// Percent, where it says it.
+    percent: Option<u8>,
+    /// Its reason, where it gives one.
+    reason: Option<&'a str>,
+    /// When it was asked for the job.
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("format" = "date-time")))]
+    asked: Option<jiff::Timestamp>,
+    /// The collections that it was asked for together.
+    asked_together: &'a [String],
+    /// Whether the job goes on, as far as is known.
+    may_be_going: bool,
+    /// Jobs before this one that ended without bringing the collection.
+    failed_before: u64,
+}
+
+impl<'a> Service<'a> {
+    /// None where vecferry moves the rows itself.
+    pub(super) fn of(job: &'a Job) -> Option<Self> {
+        let managed = job.managed.as_ref()?;
+        Some(Self {
+            job: managed.job.as_deref(),
+            state: Some(managed.word.as_str()).filter(|word| !word.is_empty()),
+            since: managed.since,
+            percent: managed.percent,
+            reason: managed.reason.as_deref(),
+            asked: managed.asked,
+            asked_together: &managed.collections,
+            may_be_going: managed.may_be_going(),
+            failed_before: managed.failures,
+        })
+    }
 }

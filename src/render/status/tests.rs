@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json as value;
+
 use super::super::fixtures::{NARROW, NASTY, WIDE, assert_sound};
 use super::*;
 use crate::collection::{Fingerprint, KeyRange};
+use crate::render::schemas::{self, tests as schema};
 use crate::state::{FORMAT, JobEnd, MANAGED_FORMAT, Managed, ManagedStep, NEWEST_FORMAT, Owner, Record, Split};
 
 pub(in crate::render) fn at(second: i64) -> jiff::Timestamp {
@@ -138,6 +141,16 @@ fn json_for_machines() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&json(&all(), at(150))).expect("json"));
 }
 
+#[test]
+fn what_machines_read_fits_the_schema() {
+    for document in [json(&all(), at(150)), canceled_json(&all(), true, at(150)), json(&[], at(0))] {
+        schema::assert_fits(schemas::STATUS, &document);
+    }
+    let mut wrong = json(&all(), at(150));
+    wrong["jobs"][0]["state"] = value!("ASLEEP");
+    assert!(!schema::complaints(schemas::STATUS, &wrong).is_empty());
+}
+
 /// 250,000 rows in 50 seconds of this attempt; the quarter that an earlier one did says nothing about the rate.
 #[test]
 fn the_rate_is_that_of_the_last_attempt() {
@@ -199,7 +212,9 @@ fn a_job_of_the_migration_service_keeps_its_words() {
     let left = managed(&going, false);
     assert!(left[0].is_left_going() && text(&left, at(100), WIDE).contains("(Jobs)"));
     assert!(markdown(&left, at(100)).contains("goes on without vecferry"));
-    let json = &json(&left, at(100))["jobs"][0]["service"];
+    let document = json(&left, at(100));
+    schema::assert_fits(schemas::STATUS, &document);
+    let json = &document["jobs"][0]["service"];
     assert_eq!(
         (&json["job"], &json["state"], &json["percent"]),
         (&value!("job-77"), &value!("REBALANCING"), &value!(40))

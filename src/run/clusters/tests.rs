@@ -125,18 +125,18 @@ impl ControlPlane for Plane {
 
 /// A run with its folder.
 struct Scene {
-    folder: tempfile::TempDir,
+    folder: crate::searched::Folder,
     plane: Plane,
     said: Mutex<Vec<String>>,
 }
 
 impl Scene {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), plane: Plane::default(), said: Mutex::default() }
+        Self { folder: crate::searched::folder(), plane: Plane::default(), said: Mutex::default() }
     }
 
     fn file(&self) -> std::path::PathBuf {
-        self.folder.path().join("password")
+        self.folder.path_of_secret("password")
     }
 
     fn store(&self) -> Store {

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +29,7 @@ struct Stand {
     engine: Engine,
     most: usize,
     runs: u32,
-    _folder: TempDir,
+    _folder: crate::searched::Folder,
 }
 
 /// The database of a collection: there are three.
@@ -46,7 +45,7 @@ fn place(uri: &str, name: &str) -> Place {
 impl Stand {
     fn new(collections: usize) -> Self {
         let shm = std::path::Path::new("/dev/shm");
-        let folder = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
+        let folder = if shm.is_dir() { crate::searched::folder_in(shm) } else { crate::searched::folder() };
         let mut world = World::new(plain(7, 6), None, "c0", Script::new(), 1);
         for number in 1..collections {
             world.source.insert(format!("c{number}"), plain(7 + number as i64, 6 + number as i64 % 3));

@@ -313,9 +313,9 @@ fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
 }
 
 /// A folder for the state of many sequences: in memory where there is such a place, because each syncs some twenty records.
-fn root() -> tempfile::TempDir {
+fn root() -> crate::searched::Folder {
     let shm = Path::new("/dev/shm");
-    if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap()
+    if shm.is_dir() { crate::searched::folder_in(shm) } else { crate::searched::folder() }
 }
 
 /// Many sequences of one flavour.
@@ -422,7 +422,7 @@ fn small(script: script::Script) -> Case {
 
 #[test]
 fn a_bug_ends_the_work_on_its_own_collection_and_the_next_run_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::searched::folder();
     for call in [5, 20, 35] {
         let case = small(vec![(call, Trouble::Panics)]);
         let ended = sequence(&case, &folder.path().join(call.to_string())).unwrap();

@@ -298,7 +298,7 @@ fn a_store_that_ignores_conditions_is_refused() {
 
 #[test]
 fn jobs_are_carried_between_a_folder_and_a_bucket() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::searched::folder();
     let local = Store::new(folder.path());
     let mut journal = local.begin(&id(), header()).unwrap();
     for record in [splits(2), Record::Started { split: 0 }, done(0)] {
@@ -399,7 +399,7 @@ proptest! {
 
 #[test]
 fn a_job_reads_the_same_from_both_kinds_of_place() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::searched::folder();
     let (_store, afar) = fresh();
     let read = [Store::new(folder.path()), afar].map(|store| {
         let mut journal = store.begin(&id(), header()).unwrap();

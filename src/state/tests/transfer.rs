@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn elsewhere() -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
+fn elsewhere() -> (crate::searched::Folder, Store) {
+    let folder = crate::searched::folder();
     let store = Store::new(&folder.path().join("b"));
     (folder, store)
 }
