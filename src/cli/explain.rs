@@ -33,8 +33,7 @@ fn list(output: Output) -> String {
     let codes = Code::ALL.iter().map(|code| code.info());
     match output {
         Output::Text => codes.map(|info| format!("{}  {}\n", info.id, info.title)).collect(),
-        Output::Json => session::document(&json!({
-            "format_version": "1.0",
+        Output::Json => session::answer(json!({
             "codes": codes.map(|info| value(&info)).collect::<Vec<_>>(),
         })),
         Output::Markdown => {
@@ -47,7 +46,7 @@ fn list(output: Output) -> String {
 fn one(info: &CodeInfo, output: Output) -> String {
     match output {
         Output::Text => format!("{}: {}\n\n{}\n", info.id, info.title, info.explanation),
-        Output::Json => session::document(&value(info)),
+        Output::Json => session::answer(value(info)),
         Output::Markdown => {
             format!("### {}: {}\n\n{}: {}\n", info.id, info.title, info.severity.as_str(), info.explanation)
         }

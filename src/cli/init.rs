@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &InitArgs, context: &Context) -> ExitCode {
         }
     }
     let text = match context.output {
-        Output::Json => session::document(&json!({ "made": made, "kept": kept })),
+        Output::Json => session::answer(json!({ "made": made, "kept": kept })),
         Output::Text | Output::Markdown => {
             let line = |word: &str, name: &&str| format!("{word} {name}\n");
             made.iter().map(|name| line("made", name)).chain(kept.iter().map(|name| line("kept", name))).collect()
@@ -56,7 +56,8 @@ pub(super) fn run(arguments: &InitArgs, context: &Context) -> ExitCode {
     }
     context.printer.note(&format!("\nNext{}:\n", within(&arguments.folder)));
     context.printer.note(
-        "  vecferry inspect --uri http://OLD:19530 --to-uri http://NEW:19530 --out plans/first.yaml\n  \
+        "  Fill plans/example.yaml in; or remove it, and have a plan written from a live cluster:\n  \
+           vecferry inspect --uri http://OLD:19530 --to-uri http://NEW:19530 --out plans/first.yaml\n  \
            vecferry validate plans\n  vecferry plan plans\n",
     );
     ExitCode::Success

@@ -258,6 +258,12 @@ pub(super) fn data(text: &str, context: &Context) -> Result<(), ExitCode> {
     })
 }
 
+/// A short answer as a JSON document, with the version of its format. A new minor version only adds.
+pub(super) fn answer(mut value: serde_json::Value) -> String {
+    value["format_version"] = "1.0".into();
+    document(&value)
+}
+
 /// A JSON document as it is written.
 pub(super) fn document(value: &serde_json::Value) -> String {
     format!("{value:#}\n")

@@ -162,7 +162,7 @@ fn export(arguments: &ExportArgs, store: &Store, context: &Context) -> Result<Ex
     export.write(file, arguments.force)?;
     let jobs = count(export.size(), "job");
     let text = match context.output {
-        Output::Json => session::document(&serde_json::json!({
+        Output::Json => session::answer(serde_json::json!({
             "file": file,
             "jobs": export.size(),
             "left_out": left_out.iter().map(|(id, _)| id.to_string()).collect::<Vec<_>>(),
@@ -183,7 +183,7 @@ fn import(arguments: &ImportArgs, store: &Store, context: &Context) -> Result<Ex
     let text = match context.output {
         Output::Json => {
             let jobs = jobs.iter().map(|(id, what)| serde_json::json!({"id": id.to_string(), "what": word(what)}));
-            session::document(&serde_json::json!({ "jobs": jobs.collect::<Vec<_>>() }))
+            session::answer(serde_json::json!({ "jobs": jobs.collect::<Vec<_>>() }))
         }
         Output::Text | Output::Markdown => jobs.iter().map(said).collect(),
     };
@@ -222,7 +222,7 @@ fn forget(arguments: &RmArgs, store: &Store, context: &Context) -> Result<ExitCo
     }
     let old = stored::forget(store, &id)?;
     let text = match context.output {
-        Output::Json => session::document(&serde_json::json!({ "forgotten": id.to_string(), "kept_as": old })),
+        Output::Json => session::answer(serde_json::json!({ "forgotten": id.to_string(), "kept_as": old })),
         Output::Text | Output::Markdown => {
             format!(
                 "{id} is forgotten. Its journal is now {}, which nothing reads; delete it when you like.\n",

@@ -64,7 +64,7 @@ fn unlock(arguments: &UnlockArgs, store: &Store, context: &Context) -> Result<Ex
         }
     }
     let text = match context.output {
-        Output::Json => session::document(&serde_json::json!({ "unlocked": freed })),
+        Output::Json => session::answer(serde_json::json!({ "unlocked": freed })),
         Output::Text | Output::Markdown => {
             format!("Freed {}. The next apply goes on with what was written.\n", count(freed.len(), "lock"))
         }

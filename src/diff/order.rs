@@ -20,9 +20,11 @@ impl ChangeSet {
             let note = Note::new(Code::SourceBeingWritten, message);
             // What is complete says so again, or that it drifted, when it is looked at next.
             if entry.action == Action::Unchanged {
-                entry.notes.push(note.help("plan again once that is done"));
+                entry.warnings.push(note.help("plan again once that is done"));
                 continue;
             }
+            // That there is no such collection yet goes without saying.
+            entry.blocked.retain(|reason| reason.code != Code::SourceMissing);
             entry
                 .blocked
                 .push(note.help("apply the same plan once more when that is done, or leave one of the two out"));

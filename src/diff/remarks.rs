@@ -13,10 +13,11 @@ pub(super) fn remarks(entry: &mut Entry) {
         entry.blocked.push(Note::new(Code::StateUnreadable, trouble.error.clone()).help(trouble.help.clone()));
     }
     if let Some(error) = &seen.source_error {
-        entry.blocked.push(
-            Note::new(Code::SourceUnreadable, error.clone())
-                .help("see that it can be read, or leave it out of the plan"),
-        );
+        let help = match &seen.settings.filter {
+            Some(_) => "see that it can be read and that `where` is a filter expression, or leave it out of the plan",
+            None => "see that it can be read, or leave it out of the plan",
+        };
+        entry.blocked.push(Note::new(Code::SourceUnreadable, error.clone()).help(help));
     } else if seen.source.is_none() {
         entry.blocked.push(
             Note::new(Code::SourceMissing, format!("the source has no collection `{}`", seen.from))

@@ -324,6 +324,12 @@ fn nobody_reads_what_the_same_apply_writes() {
         assert_eq!(waits.blocked[0].code, Code::SourceBeingWritten);
         assert!(waits.blocked[0].message.contains("m.default.docs"), "{}", waits.blocked[0].message);
     }
+    // What is not there yet needs no second reason.
+    let there_is_none = Seen { source: None, source_rows: None, mapping: None, ..second().seen };
+    let mut changes = ChangeSet { entries: vec![first(), decide(there_is_none)], clusters: Vec::new() };
+    changes.hold_back_readers();
+    let codes: Vec<Code> = changes.entries[1].blocked.iter().map(|note| note.code).collect();
+    assert_eq!(codes, [Code::SourceBeingWritten]);
     // The first is complete, so nobody writes.
     let mut done = first();
     (done.action, done.work) = (Action::Unchanged, Work::None);
@@ -336,7 +342,7 @@ fn nobody_reads_what_the_same_apply_writes() {
     let mut changes = ChangeSet { entries: vec![first(), done], clusters: Vec::new() };
     changes.hold_back_readers();
     assert_eq!(
-        (changes.entries[1].action, changes.entries[1].notes[0].code),
+        (changes.entries[1].action, changes.entries[1].warnings[0].code),
         (Action::Unchanged, Code::SourceBeingWritten)
     );
 }

@@ -96,6 +96,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Diagnostic> {
         if missing {
             let message = format!("there is no file `{}`", path.display());
             about_file(Code::FileUnreadable, path, message)
+                .help("check the name, and the folder that it is looked for in: `-C` chooses another")
         } else {
             unreadable(error)
         }

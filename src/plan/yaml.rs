@@ -74,7 +74,8 @@ pub(crate) fn parse(text: &str) -> Result<(Node, Vec<Problem>), Problem> {
 }
 
 fn empty() -> Problem {
-    Problem::new(Code::EmptyFile, "the file holds no plan", 0..0).help("start from one of the files in examples/plans")
+    Problem::new(Code::EmptyFile, "the file holds no plan", 0..0)
+        .help("`vecferry inspect` writes one from a live cluster, and `vecferry init` makes an example")
 }
 
 fn options() -> Options {

@@ -23,8 +23,13 @@ fn commands(work: &Workspace) -> Vec<String> {
 fn a_new_repository_is_begun_and_nothing_in_it_is_overwritten() {
     let work = Workspace::new();
     work.write(".gitignore", "mine\n");
-    let first =
-        work.run(&["init", "."]).ended(0).says(&["Next", "vecferry inspect", "vecferry validate", "vecferry plan"]);
+    let first = work.run(&["init", "."]).ended(0).says(&[
+        "Next",
+        "plans/example.yaml in",
+        "vecferry inspect",
+        "vecferry validate",
+        "vecferry plan",
+    ]);
     let told = "made plans/example.yaml\nmade schemas/plan.v1.schema.json\nmade vecferry.toml\n\
                 made .github/workflows/vecferry.yml\nkept .gitignore\n";
     assert_eq!(first.out, told);
@@ -40,7 +45,7 @@ fn a_new_repository_is_begun_and_nothing_in_it_is_overwritten() {
 
     work.write("vecferry.toml", "# mine\n");
     let second = work.run(&["init", "--output", "json"]).ended(0).json();
-    assert_eq!(second["made"], serde_json::json!([]));
+    assert_eq!((&second["format_version"], &second["made"]), (&serde_json::json!("1.0"), &serde_json::json!([])));
     assert_eq!(second["kept"].as_array().unwrap().len(), 5);
     assert_eq!(read("vecferry.toml"), "# mine\n");
     work.run(&["init", "new/place"]).ended(0).says(&["in new/place"]);
