@@ -59,8 +59,12 @@ schemas: servers ## Check the JSON Schemas, the examples and the workflows with 
 
 # The tests come last, so that a log ends in what they say; the integration tests are the last of them. Most of their time is
 # waiting for servers to index and load, so there are more at once than processors; with many more the servers choke. What the
-# unit tests print is kept, because the integration tests search it for secrets.
-test: servers lint schemas ## Run everything, on real servers too
+# unit tests print is kept, because the integration tests search it for secrets. Servers are downloaded while the lints are
+# checked, and all tests are built at once, so that no processor is idle meanwhile.
+test: ## Run everything, on real servers too
+	$(MAKE) --no-print-directory --jobs=2 servers lint
+	$(MAKE) --no-print-directory schemas
+	cargo test --locked --no-run --lib --bins --test it
 	cargo test --locked --doc
 	@mkdir -p target
 	cargo test --locked --lib --bins -- --show-output 2>&1 | tee target/unit-tests.txt

@@ -4,12 +4,15 @@ Asking the kernel for a free port and giving it back before the server binds it 
 connection may be given the same one. So ports are taken from below the kernel's own range, in blocks, and a block
 belongs to whoever holds the lock on its file. The lock lasts as long as its holder, so a server can be restarted on
 the ports it had.
+
+As a script, it prints the first port of a block and holds the block until standard input is closed.
 """
 
 import fcntl
 import os
 import random
 import socket
+import sys
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -66,3 +69,9 @@ class Ports:
     def release(self) -> None:
         """Give the block back."""
         self._lock.close()
+
+
+if __name__ == "__main__":
+    held = Ports()
+    print(held[0], flush=True)
+    sys.stdin.read()

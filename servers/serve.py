@@ -124,6 +124,8 @@ class Milvus:
             "LD_LIBRARY_PATH": str(MILVUS / "bin"),
             "METRICS_PORT": str(self.ports[self.METRICS]),
             "MILVUS_RUN_DIR": str(self.folder / "run"),
+            # The template has some of the settings only; from the environment the server takes any.
+            **{name: json.dumps(value) for name, value in self.settings.items() if "." in name},
         }
 
     def is_ready(self) -> bool:

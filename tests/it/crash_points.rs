@@ -2,7 +2,6 @@
 //! process; the same command then finishes the job with each row once. The places are those of `src/crash_point.rs`. Shown on
 //! Milvus 2.3.5, which keeps every row that is inserted; milvus-lite overwrites, and would hide a double.
 
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::bucket::Prefix;
 use crate::runs::{Run, Seeded};
-use crate::servers::{python, root, s3, source, target};
+use crate::scripts;
+use crate::servers::{s3, source, target};
 use crate::support::{Place, Workspace, database, fill_spec, place};
 
 /// Rows of the source.
@@ -230,17 +230,13 @@ impl Case {
     /// By the independent reader: the rows that fit, each once, field by field.
     #[track_caller]
     fn assert_arrived(&self, from: &Place, to: &str, names: &[&str]) {
-        let mut script = Command::new(python());
-        script.arg(root().join("tests/support/compare_each.py"));
-        script.args([from.to_string(), format!("{}/{to}", target().uri())]).args(names);
-        script.args(["--where", "size == \"fits\"", "--rename", "title=heading"]);
-        if let Some(field) = self.known_by {
-            script.args(["--known-by", field]);
-        }
-        let output = script.output().unwrap();
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{out}{err}");
-        print!("{err}");
+        let (from, to) = (from.to_string(), format!("{}/{to}", target().uri()));
+        let mut arguments = [&[from.as_str(), &to], names].concat();
+        arguments.extend(["--where", "size == \"fits\"", "--rename", "title=heading"]);
+        arguments.extend(self.known_by.iter().flat_map(|field| ["--known-by", field]));
+        let answer = scripts::run("compare_each.py", &arguments);
+        assert!(answer.code == 0, "{}{}", answer.out, answer.err);
+        print!("{}", answer.err);
     }
 }
 

@@ -25,7 +25,7 @@ use between::Between;
 /// Rows of the source.
 const ROWS: usize = 600;
 /// Far more than a run against such a server takes, and far less than the patience that it has with one that is busy.
-const SOON: Duration = Duration::from_secs(40);
+const SOON: Duration = Duration::from_secs(90);
 
 /// The collection that is moved: INT64 `id`, VARCHAR `title`, INT16 `year`, FLOAT_VECTOR(16) `vector`, dynamic keys.
 fn docs() -> &'static Place {

@@ -103,10 +103,9 @@ fn stops_on(signal: Signal, topic: &str) {
     let mut run = work.start_apply();
     assert!(work.reaches(&mut run, "copying"));
     std::thread::sleep(Duration::from_millis(500));
-    let asked = std::time::Instant::now();
     run.signal(signal);
     run.wait().ended(130);
-    assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?} to stop", asked.elapsed());
+    assert!((work.splits_done() as u64) < SPLITS, "it went on until all was copied");
     work.run(&["status", "plan.yaml"]).ended(0).says(&["CANCELED"]);
     work.apply().ended(0);
     work.run(&["status", "plan.yaml"]).ended(0).says(&["SUCCESSFUL"]);

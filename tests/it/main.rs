@@ -37,6 +37,7 @@ mod remote_state;
 mod runs;
 mod rust_source;
 mod saved;
+mod scripts;
 mod secret_forms;
 mod secrets;
 mod servers;

@@ -52,18 +52,28 @@ impl Lite {
     }
 }
 
-/// More databases than the 64 that 2.3.5 has unless told otherwise: each test makes one of its own.
-const DATABASES: &str = "rootCoord.maxDatabaseNum=1000";
+/// Settings of the servers that tests share. Each test makes a database of its own, and 2.3.5 has 64 of them unless told otherwise.
+/// The others make it look more often for what is to be done: as it comes, a flush takes three seconds and a load four, all but a
+/// tenth of them spent waiting for the next look. Servers that a test starts for itself are as they come.
+const SHARED: [&str; 6] = [
+    "rootCoord.maxDatabaseNum=1000",
+    // Milliseconds. Sealed segments are flushed once what was assigned in them has expired.
+    "dataCoord.segment.assignmentExpiration=500",
+    "indexCoord.scheduler.interval=200",
+    "queryCoord.checkChannelInterval=200",
+    "queryCoord.checkSegmentInterval=200",
+    "queryCoord.distPullInterval=200",
+];
 
 /// The Milvus that tests share as their source. A test uses a database of its own in it, and never kills it.
 pub fn source() -> &'static Server {
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Milvus::start_with(&[DATABASES]));
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Milvus::start_with(&SHARED));
     &SERVER
 }
 
 /// The Milvus that tests share as their target.
 pub fn target() -> &'static Server {
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Milvus::start_with(&[DATABASES]));
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Milvus::start_with(&SHARED));
     &SERVER
 }
 
@@ -93,6 +103,36 @@ pub fn python() -> &'static Path {
         root().join(".servers/venv/bin/python")
     });
     &PYTHON
+}
+
+/// Sixteen ports in a row for servers that a test starts by itself. Nobody else who asks for some is given them before this is
+/// dropped.
+pub struct Ports {
+    pub first: u16,
+    holder: Child,
+}
+
+impl Ports {
+    pub fn take() -> Ports {
+        let mut holder = Command::new(python())
+            .arg(root().join("servers/ports.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Python starts");
+        let mut line = String::new();
+        let out = holder.stdout.take().expect("stdout is piped");
+        BufReader::new(out).read_line(&mut line).expect("Python answers");
+        Ports { first: line.trim().parse().expect("a port"), holder }
+    }
+}
+
+impl Drop for Ports {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        // Nothing is left to do when waiting fails.
+        let _ = self.holder.wait();
+    }
 }
 
 /// A running server. It ends, and its data is removed, when this is dropped.

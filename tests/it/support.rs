@@ -3,16 +3,15 @@
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::scripts::{self, Answer};
 use crate::secrets;
-use crate::servers::{Server, python, root, source};
+use crate::servers::{Server, source};
 
 /// A collection in a database on a server, whether it is there or not.
 #[derive(Debug, Clone)]
@@ -39,48 +38,32 @@ pub fn database(topic: &str) -> String {
     format!("{topic}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Runs a script of `tests/support`.
-fn script(name: &str, arguments: &[&str]) -> Output {
-    let (script, started) = (root().join("tests/support").join(name), Instant::now());
-    let output = Command::new(python()).arg(script).args(arguments).output().expect("the script runs");
-    // Captured, and shown beside a failure.
-    println!("{:5.1} s for {name} {}", started.elapsed().as_secs_f64(), arguments.join(" "));
-    output
-}
-
-fn succeeded(what: &str, output: &Output) -> Value {
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{what}: {}\n{out}{err}", output.status);
-    serde_json::from_str(&out).expect("one JSON value")
+#[track_caller]
+fn succeeded(what: &str, answer: &Answer) -> Value {
+    assert!(answer.code == 0, "{what}: ended with {}\n{}{}", answer.code, answer.out, answer.err);
+    serde_json::from_str(&answer.out).expect("one JSON value")
 }
 
 /// What a script of `tests/support` answers: one JSON value.
 #[track_caller]
 pub fn python_script(name: &str, arguments: &[&str]) -> Value {
-    succeeded(name, &script(name, arguments))
+    succeeded(name, &scripts::run(name, arguments))
 }
 
 /// Makes a collection and fills it. `tests/support/presets.py` has the presets, `fill.py --help` the options.
 pub fn fill(at: &Place, preset: &str, options: &[&str]) {
     let mut arguments = vec![at.uri.as_str(), "--db", &at.database, "--collection", &at.collection, "--preset", preset];
     arguments.extend(options);
-    succeeded(&format!("fill {at}"), &script("fill.py", &arguments));
+    succeeded(&format!("fill {at}"), &scripts::run("fill.py", &arguments));
 }
 
 /// Makes and fills the collections that a specification describes; `fill_spec.py` says how it is written.
 #[track_caller]
 pub fn fill_spec(server: &Server, database: &str, specs: &Value) {
-    let mut script = Command::new(python())
-        .arg(root().join("tests/support/fill_spec.py"))
-        .args([server.uri(), "--db", database])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the script runs");
-    script.stdin.take().expect("stdin is piped").write_all(specs.to_string().as_bytes()).expect("the script reads");
-    let output = script.wait_with_output().expect("the script ends");
-    assert!(output.status.success(), "fill_spec.py: {}", String::from_utf8_lossy(&output.stderr));
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    file.write_all(specs.to_string().as_bytes()).expect("it can be written");
+    let path = file.path().to_str().expect("a name in UTF-8");
+    succeeded("fill_spec.py", &scripts::run("fill_spec.py", &[server.uri(), path, "--db", database]));
 }
 
 /// The collection of thirty thousand rows on the shared source, filled once. Tests read it and change nothing.
@@ -98,7 +81,7 @@ pub fn act(at: &Place, action: &str, arguments: &[&str]) -> Value {
     let address = at.to_string();
     let mut all = vec![address.as_str(), action];
     all.extend(arguments);
-    succeeded(&format!("{action} {at}"), &script("action.py", &all))
+    succeeded(&format!("{action} {at}"), &scripts::run("action.py", &all))
 }
 
 /// What the independent reader found when it read both sides, field by field and bit by bit.
@@ -122,9 +105,8 @@ pub fn compare(a: &Place, b: &Place, options: &[&str]) -> Comparison {
     let (a, b) = (a.to_string(), b.to_string());
     let mut arguments = vec![a.as_str(), b.as_str()];
     arguments.extend(options);
-    let output = script("compare.py", &arguments);
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("compare {a} {b}: {text}"));
+    let Answer { out, err: text, .. } = scripts::run("compare.py", &arguments);
+    let found: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("compare {a} {b}: {text}"));
     let number = |value: &Value| value.as_u64().expect("a number");
     Comparison {
         identical: found["identical"] == true,
@@ -138,10 +120,9 @@ pub fn compare(a: &Place, b: &Place, options: &[&str]) -> Comparison {
 
 /// Every row as the independent reader writes it down, field by field; `#partition` says where it lies.
 pub fn dump(at: &Place) -> Vec<serde_json::Map<String, Value>> {
-    let output = script("dump.py", &[&at.to_string(), "--ndjson"]);
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "dump {at}: {}\n{err}", output.status);
-    out.lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
+    let answer = scripts::run("dump.py", &[&at.to_string(), "--ndjson"]);
+    assert!(answer.code == 0, "dump {at}: ended with {}\n{}", answer.code, answer.err);
+    answer.out.lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
 }
 
 /// Both sides hold the same rows, each once.

@@ -7,7 +7,6 @@
 
 mod afar;
 mod ordeal;
-mod scripts;
 mod shape;
 mod table;
 mod trouble;
@@ -18,7 +17,6 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use ordeal::{Case, Ordeal, Outcome, Servers};
-use scripts::Scripts;
 use trouble::KINDS;
 
 use crate::runs::Seeded;
@@ -72,14 +70,13 @@ fn work_off(
     ended: &Mutex<Vec<(Case, Outcome)>>,
     failed: &Mutex<Vec<String>>,
 ) {
-    let mut scripts = Scripts::start();
     loop {
         let Some(case) = cases.lock().unwrap().pop_front() else { return };
         let started = Instant::now();
         // A failure of one run is told with those of the others.
         let result = catch_unwind(AssertUnwindSafe(|| {
-            let mut ordeal = Ordeal::prepare(&case, servers, &mut scripts);
-            let result = ordeal.endure().and_then(|()| ordeal.judge(&mut scripts));
+            let mut ordeal = Ordeal::prepare(&case, servers);
+            let result = ordeal.endure().and_then(|()| ordeal.judge());
             let evidence = result.is_err().then(|| ordeal.evidence());
             (result, ordeal.outcome, evidence.unwrap_or_default())
         }));
@@ -99,7 +96,5 @@ fn work_off(
         let message = format!("run {number} (TORTURE_ONLY={number}): {text}\n{message}");
         println!("{message}");
         failed.lock().unwrap().push(message);
-        // The process that was asked may be in the middle of an answer.
-        scripts = Scripts::start();
     }
 }

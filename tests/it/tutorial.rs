@@ -2,13 +2,12 @@
 //! against what the page shows. `VECFERRY_UPDATE=1` writes what they printed into the page.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::secrets;
-use crate::servers::{python, root};
+use crate::servers::{Ports, python, root};
 
 /// Seconds that the whole tutorial may take, beside many other tests.
 const LIMIT: &str = "400";
@@ -114,10 +113,8 @@ fn follow(steps: &[Step], folder: &Path) -> Vec<String> {
 fn the_tutorial_says_what_happens() {
     let path = root().join("docs/tutorial.md");
     let mut page = fs::read_to_string(&path).unwrap();
-    // Both are free now, and nothing but a server is started before they are taken.
-    let free = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    let ports = [0, 1].map(|at: usize| free[at].local_addr().unwrap().port());
-    drop(free);
+    let held = Ports::take();
+    let ports = [held.first, held.first + 1];
     let folder = tempfile::tempdir().unwrap();
     let steps = steps(&page, ports);
     assert!(steps.len() > 12 && steps.iter().filter(|step| step.shown.is_some()).count() > 8, "{steps:?}");

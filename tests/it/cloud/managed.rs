@@ -1,6 +1,5 @@
 //! What the migration service moves, seen from outside: many collections, kills, lost answers, and a service that says no.
 
-use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,8 @@ use serde_json::{Value, json};
 use super::plans::{by_id, made, managed};
 use super::{NEW, OLD, Simulator, two_clusters};
 use crate::runs::Running;
-use crate::servers::{python, root, source, target};
+use crate::scripts;
+use crate::servers::{source, target};
 use crate::support::{Place, Workspace, act, assert_identical, database, fill, fill_spec, place};
 
 const APPLY: [&str; 3] = ["apply", "--auto-approve", "plan.yaml"];
@@ -89,12 +89,10 @@ fn names(count: usize) -> Vec<String> {
 /// All of these hold the rows of the first collection of the first database, by the independent reader.
 #[track_caller]
 fn assert_arrived(first: &Place, to: &str, names: &[String]) {
-    let mut script = Command::new(python());
-    script.arg(root().join("tests/support/compare_each.py"));
-    script.args([first.to_string(), format!("{}/{to}", target().uri())]).args(names);
-    let output = script.output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}{err}");
+    let (first, to) = (first.to_string(), format!("{}/{to}", target().uri()));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let answer = scripts::run("compare_each.py", &[&[first.as_str(), &to], &names[..]].concat());
+    assert!(answer.code == 0, "{}{}", answer.out, answer.err);
 }
 
 #[test]

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::afar::Afar;
-use super::scripts::Scripts;
 use super::shape::{Shape, Way};
 use super::trouble::{KINDS, Side, Trouble, When, troubles};
 use crate::proxy::{Fault, Proxy};
 use crate::runs::{Running, Seeded};
+use crate::scripts;
 use crate::servers::{Milvus, Server, lite_source, lite_target, root, source, target};
-use crate::support::{Place, Workspace, place};
+use crate::support::{Place, Workspace, act, fill, place};
 
 const APPLY: [&str; 3] = ["apply", "--auto-approve", "plan.yaml"];
 /// How often the command is run once nothing more is done to it from outside.
@@ -102,12 +102,12 @@ impl Servers {
     }
 
     /// The collection that is read. The first run that needs it fills it.
-    fn source(&self, shape: &Shape, scripts: &mut Scripts) -> Place {
+    fn source(&self, shape: &Shape) -> Place {
         let name = format!("{}_{}", shape.preset(), shape.rows);
         let at = place(self.at(Side::Source, shape), &self.database, &name);
         let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
         if filled.insert(at.to_string()) {
-            scripts.fill(&at, shape.preset(), &["--rows".to_owned(), shape.rows.to_string()]);
+            fill(&at, shape.preset(), &["--rows", &shape.rows.to_string()]);
         }
         at
     }
@@ -128,12 +128,12 @@ pub struct Ordeal<'a> {
 
 impl<'a> Ordeal<'a> {
     /// Fills what has to be there, and puts the proxies and the plan in place.
-    pub fn prepare(case: &'a Case, servers: &'a Servers, scripts: &mut Scripts) -> Ordeal<'a> {
+    pub fn prepare(case: &'a Case, servers: &'a Servers) -> Ordeal<'a> {
         let shape = &case.shape;
-        let from = servers.source(shape, scripts);
+        let from = servers.source(shape);
         let to = place(servers.at(Side::Target, shape), &servers.database, &format!("run_{}", case.number));
         if let Some(options) = shape.filled_before() {
-            scripts.fill(&to, shape.preset(), &options);
+            fill(&to, shape.preset(), &options.iter().map(String::as_str).collect::<Vec<_>>());
         }
         let proxies = [Side::Source, Side::Target].map(|side| {
             let faults = case.troubles.iter().filter_map(|trouble| match trouble {
@@ -191,12 +191,13 @@ impl<'a> Ordeal<'a> {
     }
 
     /// What an independent reader finds, and whether vecferry finds anything left to do.
-    pub fn judge(&mut self, scripts: &mut Scripts) -> Result<(), String> {
+    pub fn judge(&mut self) -> Result<(), String> {
         let (from, to) = (self.from.to_string(), self.to.to_string());
         let compared = [&[from.as_str(), &to], self.case.shape.compared()].concat();
-        let found = scripts.run("compare", &compared);
-        let number = |what: &str, side: usize| found.out[what][side].as_u64().unwrap_or_default();
-        let plain = |what: &str| found.out[what].as_u64().unwrap_or_default();
+        let found = scripts::run("compare.py", &compared);
+        let counted = found.json();
+        let number = |what: &str, side: usize| counted[what][side].as_u64().unwrap_or_default();
+        let plain = |what: &str| counted[what].as_u64().unwrap_or_default();
         self.outcome.lost = plain("missing") + plain("different");
         self.outcome.doubled = number("count", 1).saturating_sub(number("distinct", 1)) + plain("extra");
         if found.code != 0 {
@@ -206,8 +207,7 @@ impl<'a> Ordeal<'a> {
         if look.code != Some(0) {
             return Err(format!("`plan` ends with {:?} although all is done\n{}{}", look.code, look.out, look.err));
         }
-        let dropped = scripts.run("action", &[&to, "drop"]);
-        assert!(dropped.code == 0, "{dropped:?}");
+        act(&self.to, "drop", &[]);
         Ok(())
     }
 
