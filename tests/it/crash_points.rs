@@ -11,7 +11,7 @@ use crate::bucket::Prefix;
 use crate::runs::{Run, Seeded};
 use crate::scripts;
 use crate::servers::{s3, source, target};
-use crate::support::{Place, Workspace, database, fill_spec, place};
+use crate::support::{Place, Workspace, database, fill_spec, place, python_script};
 
 /// Rows of the source.
 const ROWS: i64 = 1_200;
@@ -200,6 +200,8 @@ impl Case {
             let wanted = if self.topic.contains("converge") && step == "insert" { "upsert" } else { step };
             assert!(steps.iter().any(|found| found == wanted), "{wanted} is no step of {steps:?}");
         }
+        // Some dozens of collections, each of which costs the server time for as long as it is there.
+        python_script("mapping.py", &["drop", &format!("{}/{to}", target().uri())]);
     }
 
     /// Dies after a step and is run again.

@@ -12,7 +12,7 @@ use crate::servers::{python, root};
 /// Processes that have nothing to do.
 static IDLE: Mutex<Vec<Process>> = Mutex::new(Vec::new());
 /// So many of them are kept; each holds some 100 MB of memory.
-const KEPT: usize = 6;
+const KEPT: usize = 8;
 
 /// How a script ended, and what it printed.
 #[derive(Debug)]
