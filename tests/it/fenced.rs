@@ -37,9 +37,10 @@ fn a_run_stops_when_its_collection_is_replaced() {
 #[test]
 fn a_run_into_a_collection_that_was_there_stops_as_well() {
     let to = place(target(), &database("fenced"), "basic");
-    fill(&to, "basic", &["--rows", "20"]);
+    fill(&to, "basic", &["--rows", "20", "--no-index"]);
     let work = Workspace::new();
-    let entry = "- source: basic\n  indexes: copy\n  on_existing: converge";
+    let entry =
+        "- source: basic\n  indexes: {vector: {index_type: FLAT, metric_type: COSINE}}\n  on_existing: converge";
     work.plan_with((source(), &basic().database), (target(), &to.database), entry, SLOWLY);
     replaced_while_writing(&work, &to);
     // What stands there now is converged into like any other collection.

@@ -9,8 +9,9 @@ use crate::runs::Seeded;
 use crate::servers::{Server, source, target};
 use crate::support::{Place, Workspace, act, assert_identical, basic, database, fill, place};
 
-/// As slow as the copies that the other tests kill: some six seconds in four splits.
-const SLOWLY: &str = "limits: {write_mb_per_s: 6, concurrency: 1}";
+/// As many rows and as slow as the copies that the other tests kill: some six seconds in four splits.
+const SOME: &str = "id < 54999";
+const SLOWLY: &str = "limits: {write_mb_per_s: 1.6, concurrency: 1, split_rows: 2000}";
 /// Old keys are kept in a field of their own.
 const KEPT: &str = "primary_key: {auto_id: true, keep_as: legacy_id}";
 /// Old keys are lost.
@@ -19,8 +20,9 @@ const LOST: &str = "primary_key: {auto_id: true}";
 fn slow_copy(topic: &str, to: &Server, settings: &str) -> (Workspace, Place) {
     let at = place(to, &database(topic), "basic");
     let work = Workspace::new();
-    let collections =
-        format!("- source: basic\n  indexes: {{vector: {{index_type: FLAT, metric_type: L2}}}}\n  {settings}");
+    let collections = format!(
+        "- source: basic\n  where: \"{SOME}\"\n  indexes: {{vector: {{index_type: FLAT, metric_type: L2}}}}\n  {settings}"
+    );
     work.plan_with((source(), &basic().database), (to, &at.database), &collections, SLOWLY);
     (work, at)
 }
@@ -48,7 +50,7 @@ fn kills_with_kept_keys_lose_and_double_nothing() {
     }
     assert!(work.records("started") > work.splits_done(), "no kill left a split dirty");
     work.apply().ended(0);
-    assert_identical(basic(), &to, &["--known-by", "legacy_id"]);
+    assert_identical(basic(), &to, &["--where", SOME, "--known-by", "legacy_id"]);
     work.look().ended(0);
     work.verify().ended(0);
     // Changed by somebody else: found by the kept key, and nothing but that row differs.
@@ -65,7 +67,7 @@ fn a_stopped_run_without_kept_keys_says_that_it_starts_over_and_does() {
     kill_after(&work, 1, &mut random);
     work.look().ended(2).says(&["will be dropped and made anew", "it starts over"]);
     work.apply().ended(0);
-    assert_identical(basic(), &to, &["--by-content"]);
+    assert_identical(basic(), &to, &["--where", SOME, "--by-content"]);
     work.look().ended(0);
     work.verify().ended(0).says(&["identical"]);
     let keys = act(&to, "some-keys", &[]);
@@ -81,7 +83,7 @@ fn a_kill_with_another_primary_key_is_made_good() {
     let (work, to) = slow_copy("text_keys", target(), "fields: {id: {type: varchar, max_length: 24}}");
     kill_after(&work, 1, &mut random);
     work.apply().ended(0);
-    assert_identical(basic(), &to, &["--by-content"]);
+    assert_identical(basic(), &to, &["--where", SOME, "--by-content"]);
     work.look().ended(0);
     work.verify().ended(0);
 }

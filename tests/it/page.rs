@@ -32,7 +32,10 @@ fn says(seen: &Value, wanted: &[&str]) {
 fn a_plan_and_its_apply_are_pages_that_a_browser_draws() {
     let (from, to) = (basic(), place(target(), &database("page"), "basic"));
     let work = Workspace::new();
-    work.plan((source(), &from.database), (target(), &to.database), "- source: basic\n  shards: 2\n- source: no_such");
+    // An index that is quick to build.
+    let entries =
+        "- source: basic\n  shards: 2\n  indexes: {vector: {index_type: FLAT, metric_type: COSINE}}\n- source: no_such";
+    work.plan((source(), &from.database), (target(), &to.database), entries);
 
     work.run(&["plan", "--report", "plan.html", "plan.yaml"]).ended(3).says(&["Another shape", "Plan: 1 to create"]);
     let seen = look(&work, "plan.html", &[".changes", ".amounts"]);
