@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::bucket::{BUCKET, Prefix, SECRET};
@@ -66,12 +67,14 @@ fn what_one_machine_began_another_one_finishes() {
     let first = machine(&at, &to, "90s");
     let mut running = at.start(&first, &APPLY);
     at.reaches(&mut running, |at| at.done() > 0 && at.started() > at.done());
+    // However busy the machine is, it does not come to its end meanwhile.
+    running.signal(Signal::STOP);
     let owner = at.lock().1["run"].as_str().unwrap().to_owned();
     // Two at once, on one machine: it is seen that the other one lives.
     let second = machine(&at, &to, "90s");
     let began = Instant::now();
     run(&at, &second, &APPLY).ended(11).says(&[&owner, &running.pid().to_string()]);
-    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(began.elapsed() < Duration::from_secs(90), "it waited for the lease");
     run(&at, &second, &["status", "plan.yaml"]).ended(0).says(&["IN_PROGRESS", &owner]);
     assert!(running.kill9());
     let done = at.done();
@@ -96,13 +99,15 @@ fn what_one_machine_began_another_one_finishes() {
 
 #[test]
 fn an_owner_on_another_machine_is_followed_after_its_lease_and_not_before() {
-    const LEASE: Duration = Duration::from_secs(8);
+    const LEASE: Duration = Duration::from_secs(10);
     let (at, to) = (shared("far"), somewhere("remote_far"));
-    let work = machine(&at, &to, "8s");
+    let work = machine(&at, &to, "10s");
     let mut running = at.start(&work, &APPLY);
     at.reaches(&mut running, |at| at.started() > 0);
     // While it lives, it renews its lock, which is seen from anywhere.
+    running.signal(Signal::STOP);
     move_the_owner_away(&at);
+    running.signal(Signal::CONT);
     // That took its lock away, so it stops by itself, and writes nothing over what others write.
     let ended = running.wait();
     assert_eq!(ended.code, Some(11), "{ended:?}");
@@ -115,7 +120,13 @@ fn an_owner_on_another_machine_is_followed_after_its_lease_and_not_before() {
     let mut running = at.start(&work, &APPLY);
     at.reaches(&mut running, |at| at.lock().1["run"] != "20260101-000000-far0");
     assert!(began.elapsed() >= LEASE, "it was taken after {:?}", began.elapsed());
-    running.wait().ended(0);
+    let followed = running.wait();
+    // A machine that is too busy to renew so short a lease stops, and goes on with the same command.
+    if followed.code == Some(5) {
+        run(&at, &work, &APPLY).ended(0);
+    } else {
+        followed.ended(0);
+    }
     assert_arrived(&at, &work, &to);
     // And by hand, without waiting.
     move_the_owner_away(&at);
