@@ -10,7 +10,7 @@ use crate::secrets;
 use crate::servers::{Ports, python, root};
 
 /// Seconds that the whole tutorial may take, beside many other tests.
-const LIMIT: &str = "400";
+const LIMIT: &str = "900";
 /// The ports that the page names.
 const PORTS: [u16; 2] = [19530, 19531];
 /// What a number stands before where it is a time or a rate.
