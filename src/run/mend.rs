@@ -13,7 +13,7 @@ use super::copy::{Mode, Written};
 use super::job::Job;
 use super::{JobError, mapped, reader};
 use crate::cluster::{Destination, Scan};
-use crate::collection::{Field, Key, KeyRange};
+use crate::collection::{Field, Key, KeyRange, RowBatch};
 use crate::mapping::Rewrite;
 use crate::state::{Record, Split, Tally};
 
@@ -52,6 +52,9 @@ impl Job<'_> {
                 settled = true;
                 break;
             }
+            // Whoever compares is not held back by those who write, but writes only as many at once as they do.
+            let bytes: usize = to_write.iter().map(RowBatch::bytes).sum();
+            let _lane = self.pace.writes.enter(bytes as u64).await?;
             self.fence().await?;
             self.record(&Record::Started { split: number }).await?;
             let to = self.destination(split);
