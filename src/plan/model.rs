@@ -181,7 +181,7 @@ pub(crate) struct CollectionSpec {
     pub(crate) prune: Option<bool>,
     /// How this copy is proven; without it, as the migration says. Example: `verify: counts`
     pub(crate) verify: Option<VerifySpec>,
-    /// Whether somebody goes on writing to the source while it is copied. Then all of it is read once more beside the proof, and what was added, removed or changed since is carried over; without it, `false`: it is counted, and some of its ranges are read again. Example: `live_source: true`
+    /// Whether somebody goes on writing to the source while it is copied. Then all of it is read once more when its last row was copied, and what was added, removed or changed since is carried over; without it, `false`: it is counted, and some of its ranges are read again. Example: `live_source: true`
     pub(crate) live_source: Option<bool>,
 }
 
