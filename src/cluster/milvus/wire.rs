@@ -200,10 +200,13 @@ where
         rows.ready().await.map_err(|error| tonic::Status::unknown(format!("Service was not ready: {error}")))?;
         rows.unary(tonic::Request::new(request), PathAndQuery::from_static(path), codec).await
     }));
-    (&mut call.0).await.unwrap_or_else(|error| match error.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => Err(tonic::Status::cancelled("the process is about to end")),
-    })
+    match (&mut call.0).await {
+        Ok(answer) => answer,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(tonic::Status::cancelled("the process is about to end")),
+        },
+    }
 }
 
 /// A request on its way, as a task of its own: it lives beside the connection, on the same thread for the most part, and wakes
