@@ -1,13 +1,13 @@
 //! The Python side, kept running: starting Python and its client costs more than most scripts of `tests/support` do.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::servers::{python, root};
+use crate::servers::talking;
 
 /// Processes that have nothing to do.
 static IDLE: Mutex<Vec<Process>> = Mutex::new(Vec::new());
@@ -56,12 +56,7 @@ struct Process {
 
 impl Process {
     fn start() -> Process {
-        let mut child = Command::new(python())
-            .arg(root().join("tests/support/many.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("Python starts");
+        let mut child = talking("tests/support/many.py", &[]);
         let asked = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().expect("stdout is piped"));
         Process { child, asked, answers }

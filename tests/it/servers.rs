@@ -105,6 +105,18 @@ pub fn python() -> &'static Path {
     &PYTHON
 }
 
+/// Starts a Python script of the repository that is told what to do on its standard input and answers on its standard output. It
+/// ends when its input does.
+pub fn talking(script: &str, arguments: &[&str]) -> Child {
+    Command::new(python())
+        .arg(root().join(script))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{script} does not start: {error}"))
+}
+
 /// Sixteen ports in a row for servers that a test starts by itself. Nobody else who asks for some is given them before this is
 /// dropped.
 pub struct Ports {
@@ -114,12 +126,7 @@ pub struct Ports {
 
 impl Ports {
     pub fn take() -> Ports {
-        let mut holder = Command::new(python())
-            .arg(root().join("servers/ports.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("Python starts");
+        let mut holder = talking("servers/ports.py", &[]);
         let mut line = String::new();
         let out = holder.stdout.take().expect("stdout is piped");
         BufReader::new(out).read_line(&mut line).expect("Python answers");
@@ -151,14 +158,7 @@ struct Supervisor {
 
 impl Server {
     fn start(kind: &str, settings: &[&str]) -> Server {
-        let mut process = Command::new(python())
-            .arg(root().join("servers/serve.py"))
-            .arg(kind)
-            .args(settings)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the supervisor starts");
+        let mut process = talking("servers/serve.py", &[&[kind], settings].concat());
         let commands = process.stdin.take();
         let events = BufReader::new(process.stdout.take().expect("stdout is piped"));
         let mut supervisor = Supervisor { process, commands, events, pid: 0 };

@@ -11,12 +11,12 @@ mod saved;
 mod simulated;
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin};
 
 use serde_json::{Value, json};
 
 use crate::secrets;
-use crate::servers::{Server, python, root, source, target};
+use crate::servers::{Server, source, talking, target};
 
 pub use http::{Answer, ask};
 
@@ -84,12 +84,7 @@ impl Simulator {
         for (name, value) in more.as_object().expect("a configuration is an object") {
             config[name] = value.clone();
         }
-        let mut process = Command::new(python())
-            .arg(root().join("servers/cloud/simulator.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the simulator starts");
+        let mut process = talking("servers/cloud/simulator.py", &[]);
         let mut stdin = process.stdin.take().expect("stdin is piped");
         let mut stdout = BufReader::new(process.stdout.take().expect("stdout is piped"));
         writeln!(stdin, "{config}").expect("the simulator listens");
