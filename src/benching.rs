@@ -96,7 +96,7 @@ impl Rows {
         };
         let request = encode::request(&to, &self.batch, &server.0).expect("rows that can be sent");
         let mut bytes = Vec::with_capacity(request.len());
-        request.write(&mut bytes);
+        request.pieces().for_each(|piece| bytes.extend_from_slice(&piece));
         bytes
     }
 

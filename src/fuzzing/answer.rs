@@ -135,10 +135,10 @@ fn hold(fields: &[Field], batch: &RowBatch) {
     // Sent and answered, it is the same; a value that its own field cannot hold is refused when it is sent.
     let server = capabilities::of(capabilities::Version::parse("2.6.20"));
     let Ok(columns) = encode::columns(fields, batch, &server) else { return };
-    let columns = columns.iter().map(|column| {
-        let mut bytes = Vec::new();
-        column.write(&mut bytes);
-        assert_eq!(bytes.len(), column.len());
+    let columns = columns.into_iter().map(|column| {
+        let length = column.len();
+        let bytes = column.pieces().collect::<Vec<_>>().concat();
+        assert_eq!(bytes.len(), length);
         FieldData::decode(bytes.as_slice()).expect("what the generated types read")
     });
     let back = decode::batch(fields, sent(columns.collect())).expect("what was encoded can be decoded");

@@ -14,6 +14,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as TonicEndpoint, Identity};
 
 use super::polling::Waiting;
+use super::rope::Ropeway;
 use super::socket::Connector;
 use super::{status, wire};
 use crate::cluster::error::chain;
@@ -95,7 +96,7 @@ impl Client {
             failed(if tls { ErrorKind::Config } else { ErrorKind::Unreachable }, text)
         })?;
         let credentials = Credentials(credentials);
-        let rows = wire::Rows::new(InterceptedService::new(channel.clone(), credentials.clone()))
+        let rows = wire::Rows::new(InterceptedService::new(Ropeway(channel.clone()), credentials.clone()))
             .max_decoding_message_size(MAX_ANSWER)
             .max_encoding_message_size(MAX_REQUEST);
         let stub = MilvusServiceClient::with_interceptor(channel, credentials)

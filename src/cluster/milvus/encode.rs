@@ -15,7 +15,7 @@ use arrow_buffer::{ArrowNativeType, Buffer};
 use bytes::Bytes;
 use prost::encoding as proto;
 
-use super::wire::Rope;
+use super::rope::Rope;
 use crate::cluster::Destination;
 use crate::collection::{Capabilities, DYNAMIC_FIELD, DataType, Field, LengthUnit, RowBatch};
 
@@ -370,8 +370,7 @@ mod tests {
     }
 
     fn bytes_of(rope: &Rope) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        rope.write(&mut bytes);
+        let bytes = rope.clone().pieces().collect::<Vec<_>>().concat();
         assert_eq!(bytes.len(), rope.len());
         bytes
     }

@@ -16,6 +16,7 @@ mod known;
 mod lookup;
 mod polling;
 mod read;
+mod rope;
 mod sample;
 mod search;
 mod socket;

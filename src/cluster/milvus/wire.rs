@@ -2,23 +2,23 @@
 //!
 //! The generated types hold each number, string and vector of a message as a value of its own, which costs more than all else
 //! that is done to a row. Here a column of an answer is the bytes of its message, which are slices of the answer and are gone
-//! through once, by `values.rs`; and a request is a list of pieces of memory, which are copied once, to where they are sent
-//! from. Numbers of the protocol (`schema.proto`, `milvus.proto`) stand beside their names.
+//! through once, by `values.rs`; and a request is a list of pieces of memory, `rope.rs`. Numbers of the protocol (`schema.proto`,
+//! `milvus.proto`) stand beside their names.
 
 use bytes::{Buf, Bytes};
 use milvus::proto::common::Status;
 use milvus::proto::milvus::{MutationResult, QueryRequest};
-use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::{WireType, decode_key, decode_varint};
 use tonic::client::Grpc;
-use tonic::codec::{Codec, EncodeBuf, Encoder, ProstCodec};
+use tonic::codec::ProstCodec;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Channel;
 
 use super::client::Credentials;
+use super::rope::{Rope, Ropeway};
 
 /// The connection that rows go through; cloning it is cheap.
-pub type Rows = Grpc<InterceptedService<Channel, Credentials>>;
+pub type Rows = Grpc<InterceptedService<Ropeway, Credentials>>;
 
 /// An answer to a query, with columns as bytes.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -172,33 +172,31 @@ pub fn fixed<const W: usize>(message: &Bytes) -> Result<Bytes, Malformed> {
 
 /// Asks for rows.
 pub async fn query(rows: Rows, request: QueryRequest) -> Result<tonic::Response<Answer>, tonic::Status> {
-    unary(rows, "/milvus.proto.milvus.MilvusService/Query", request, ProstCodec::default()).await
+    unary(rows, "/milvus.proto.milvus.MilvusService/Query", tonic::Request::new(request)).await
 }
 
 /// Sends rows that are to be inserted.
 pub async fn insert(rows: Rows, request: Rope) -> Result<tonic::Response<MutationResult>, tonic::Status> {
-    unary(rows, "/milvus.proto.milvus.MilvusService/Insert", request, RopeCodec).await
+    unary(rows, "/milvus.proto.milvus.MilvusService/Insert", request.into_request()).await
 }
 
 /// Sends rows that replace those of the same keys.
 pub async fn upsert(rows: Rows, request: Rope) -> Result<tonic::Response<MutationResult>, tonic::Status> {
-    unary(rows, "/milvus.proto.milvus.MilvusService/Upsert", request, RopeCodec).await
+    unary(rows, "/milvus.proto.milvus.MilvusService/Upsert", request.into_request()).await
 }
 
-async fn unary<Q, R, C>(
+async fn unary<Q, R>(
     mut rows: Rows,
     path: &'static str,
-    request: Q,
-    codec: C,
+    request: tonic::Request<Q>,
 ) -> Result<tonic::Response<R>, tonic::Status>
 where
-    Q: Send + Sync + 'static,
-    R: Send + Sync + 'static,
-    C: Codec<Encode = Q, Decode = R> + Send + 'static,
+    Q: prost::Message + 'static,
+    R: prost::Message + Default + 'static,
 {
     let mut call = Call(tokio::spawn(async move {
         rows.ready().await.map_err(|error| tonic::Status::unknown(format!("Service was not ready: {error}")))?;
-        rows.unary(tonic::Request::new(request), PathAndQuery::from_static(path), codec).await
+        rows.unary(request, PathAndQuery::from_static(path), ProstCodec::default()).await
     }));
     match (&mut call.0).await {
         Ok(answer) => answer,
@@ -220,104 +218,5 @@ struct Call<T>(tokio::task::JoinHandle<T>);
 impl<T> Drop for Call<T> {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// A message that is to be sent, as pieces of memory that belong to whoever made them.
-#[derive(Debug, Clone, Default)]
-pub struct Rope {
-    strands: Vec<Strand>,
-    bytes: usize,
-}
-
-#[derive(Debug, Clone)]
-enum Strand {
-    Bytes(Bytes),
-    /// Field 1 once for each value, the values being those between two offsets.
-    Each(arrow_buffer::OffsetBuffer<i32>, arrow_buffer::Buffer),
-}
-
-impl Rope {
-    /// Its size.
-    pub fn len(&self) -> usize {
-        self.bytes
-    }
-
-    /// Appends bytes as they are.
-    pub fn bytes(&mut self, bytes: impl Into<Bytes>) {
-        let bytes = bytes.into();
-        self.bytes += bytes.len();
-        self.strands.push(Strand::Bytes(bytes));
-    }
-
-    /// Appends a field whose content is `content`: a message, or packed numbers.
-    pub fn field(&mut self, tag: u32, content: Rope) {
-        let mut head = Vec::with_capacity(16);
-        encode_key(tag, WireType::LengthDelimited, &mut head);
-        encode_varint(content.bytes as u64, &mut head);
-        self.bytes(head);
-        self.bytes += content.bytes;
-        self.strands.extend(content.strands);
-    }
-
-    /// Appends field 1 once for each value of an array of text or bytes, which has no nulls.
-    pub fn each<T: arrow_array::types::ByteArrayType<Offset = i32>>(
-        &mut self,
-        values: &arrow_array::GenericByteArray<T>,
-    ) {
-        let lengths = values.offsets().lengths();
-        self.bytes += lengths.map(|length| 1 + encoded_len_varint(length as u64) + length).sum::<usize>();
-        self.strands.push(Strand::Each(values.offsets().clone(), values.values().clone()));
-    }
-
-    /// Writes all of it to `buffer`.
-    pub fn write(&self, buffer: &mut impl bytes::BufMut) {
-        for strand in &self.strands {
-            match strand {
-                Strand::Bytes(bytes) => buffer.put_slice(bytes),
-                Strand::Each(offsets, values) => {
-                    let values = values.as_slice();
-                    let mut head = Vec::with_capacity(8);
-                    for ends in offsets.windows(2) {
-                        let value = &values[ends[0] as usize..ends[1] as usize];
-                        head.clear();
-                        encode_key(1, WireType::LengthDelimited, &mut head);
-                        encode_varint(value.len() as u64, &mut head);
-                        buffer.put_slice(&head);
-                        buffer.put_slice(value);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Writes a rope into room of just its size, and reads what is answered.
-#[derive(Debug, Clone, Copy)]
-struct RopeCodec;
-
-impl Codec for RopeCodec {
-    type Encode = Rope;
-    type Decode = MutationResult;
-    type Encoder = Self;
-    type Decoder = <ProstCodec<(), MutationResult> as Codec>::Decoder;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<(), MutationResult>::default().decoder()
-    }
-}
-
-impl Encoder for RopeCodec {
-    type Item = Rope;
-    type Error = tonic::Status;
-
-    fn encode(&mut self, rope: Rope, buffer: &mut EncodeBuf<'_>) -> Result<(), tonic::Status> {
-        buffer.reserve(rope.len());
-        rope.write(buffer);
-        Ok(())
     }
 }

@@ -15,6 +15,7 @@ use milvus::proto::milvus::{
 use prost::Message;
 
 use super::client::Stub;
+use super::rope::Rope;
 use super::{Milvus, describe, encode, expression, wire};
 use crate::cluster::{
     Destination, ErrorKind, Identity, NewCollection, Patience, ReadSide, Result, Scan, Watch, WriteSide,
@@ -35,7 +36,7 @@ impl Milvus {
         Ok(())
     }
 
-    fn encode(&self, action: &str, to: &Destination, rows: &RowBatch) -> Result<wire::Rope> {
+    fn encode(&self, action: &str, to: &Destination, rows: &RowBatch) -> Result<Rope> {
         encode::request(to, rows, &self.capabilities)
             .map_err(|message| self.client.error(ErrorKind::Misfit, action, message))
     }
