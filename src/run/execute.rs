@@ -248,7 +248,7 @@ pub(super) async fn open(execution: &Execution<'_>, task: &Task<'_>, id: &JobId)
         return Err(JobError::Overtaken { target: task.entry.seen.to.to_string(), run });
     }
     drop_half_written(task).await?;
-    Ok((lock, journal(execution, task, id)?))
+    Ok((lock, journal(execution, task, id).await?))
 }
 
 /// Takes the lock. Where its owner is on another machine, it takes a while until it shows whether that one lives.
@@ -280,8 +280,8 @@ async fn drop_half_written(task: &Task<'_>) -> Result<(), JobError> {
     Ok(())
 }
 
-/// The journal to go on with, or a new one.
-fn journal(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<Journal, StateError> {
+/// The journal to go on with, or a new one. A new one waits for the disk a few times, which the other collections need not wait for.
+async fn journal(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<Journal, StateError> {
     let seen = &task.entry.seen;
     let begun = seen.prior.as_ref().filter(|prior| !prior.finished && prior.plan_hash == seen.plan_hash);
     let goes_on = match task.entry.work {
@@ -295,7 +295,13 @@ fn journal(execution: &Execution<'_>, task: &Task<'_>, id: &JobId) -> Result<Jou
             .is_some_and(|job| job.is_successful() && job.header.plan_hash == task.entry.seen.plan_hash),
         _ => false,
     };
-    if goes_on { execution.store.resume(id) } else { execution.store.begin(id, header(execution, task)) }
+    let (store, id) = (execution.store.clone(), id.clone());
+    let new = (!goes_on).then(|| header(execution, task));
+    let opening = move || match new {
+        Some(header) => store.begin(&id, header),
+        None => store.resume(&id),
+    };
+    tokio::task::spawn_blocking(opening).await.map_err(std::io::Error::other)?
 }
 
 fn header(execution: &Execution<'_>, task: &Task<'_>) -> Header {

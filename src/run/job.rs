@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::runtime::RuntimeFlavor;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +20,7 @@ use crate::cluster::{
     ClusterError, Destination, FIRST_PAGE, Fitting, Moment, NewCollection, ReadSide, Scan, WriteSide,
 };
 use crate::collection::{LiveCollection, LoadState};
+use crate::crash_point;
 use crate::diff::{Entry, MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, Work};
 use crate::mapping::{Mapping, Touched};
 use crate::state::{Job as State, Journal, Lock, Outcome, Quarantine, Record, Split};
@@ -149,14 +149,14 @@ impl<'a> Job<'a> {
     /// Once somebody asks to stop, nothing new begins and what is in flight has [`GRACE`] to end. What has not ended by then is
     /// given up where it stands, which the state survives as it survives a power cut. A panic ends this job and no other one.
     pub async fn run(&self, mut told: UnboundedReceiver<Retry>) -> Result<Success, JobError> {
-        self.begin().await?;
+        self.begin()?;
         let result = self.guarded(self.steps(), &mut told).await;
         self.end(result).await
     }
 
     /// Writes down that this process takes the job up.
-    pub(super) async fn begin(&self) -> Result<(), JobError> {
-        self.record(&Record::Attempt { pid: std::process::id(), at: jiff::Timestamp::now() }).await
+    pub(super) fn begin(&self) -> Result<(), JobError> {
+        self.mention(&Record::Attempt { pid: std::process::id(), at: jiff::Timestamp::now() })
     }
 
     /// Steps of the job, beside all that may end them.
@@ -259,7 +259,7 @@ impl<'a> Job<'a> {
             && let Some(there) = self.sides.target.identity(&to.database, &to.collection).await?
             && there.mark.get(MARK_RUN) == Some(&self.run)
         {
-            self.record(&Record::Created { id: there.id }).await?;
+            self.mention(&Record::Created { id: there.id })?;
             return Ok(Some(untouched(&to.collection, there)));
         }
         self.sides.target.create_database(&to.database).await?;
@@ -296,7 +296,7 @@ impl<'a> Job<'a> {
             self.sides.target.drop_collection(&to.database, &to.collection).await?;
             return Err(JobError::MadeOtherwise(difference));
         }
-        self.record(&Record::Created { id: there.id }).await?;
+        self.mention(&Record::Created { id: there.id })?;
         Ok(Some(untouched(&to.collection, there)))
     }
 
@@ -377,7 +377,7 @@ impl<'a> Job<'a> {
             let message = format!("{} rows have a key that stands in another partition too", census.rows.crossing);
             return Err(JobError::Blocked(message));
         }
-        self.record(&Record::Splits { list: census.splits }).await
+        self.mention(&Record::Splits { list: census.splits })
     }
 
     /// Where another field becomes the primary key: whether its values are unique, before anything is made. A target would
@@ -468,17 +468,20 @@ impl<'a> Job<'a> {
         JobError::Cluster(error)
     }
 
-    /// Writes a record and waits until it lasts.
+    /// Writes a record and waits until it lasts: one that announces something, which is done only then, or that says that rows need not
+    /// be written again.
     pub(super) async fn record(&self, record: &Record) -> Result<(), JobError> {
-        let pending = {
-            let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-            // A runtime of one thread, as tests have that stop its clock, has nowhere else for its tasks to go.
-            match tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-                Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| journal.push(record))?,
-                _ => journal.push(record)?,
-            }
-        };
+        let pending = self.journal.lock().unwrap_or_else(PoisonError::into_inner).push(record)?;
         Ok(pending.written().await?)
+    }
+
+    /// Writes down something that was learnt or begun, and that whoever finds the journal without it learns or begins again. It lasts
+    /// where a later record does, so before anything that a later one announces. To wait for each of these would make many small
+    /// collections stand in line for the disk.
+    pub(super) fn mention(&self, record: &Record) -> Result<(), JobError> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner).mention(record)?;
+        crash_point::reached("mention");
+        Ok(())
     }
 
     /// Looks at the job as the journal has it.
@@ -491,7 +494,6 @@ impl<'a> Job<'a> {
             return Err(JobError::Interrupted);
         }
         self.tell(&Event::Phase(name));
-        // Nothing is decided by it, so it is not worth a wait for the disk, of which many collections would have to stand in line.
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(journal.mention(&Record::Phase { name: name.to_owned(), at: jiff::Timestamp::now() })?)
     }

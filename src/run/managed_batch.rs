@@ -130,7 +130,7 @@ pub(super) async fn run<'a>(
         members.push(Member { number: held.number, job, told, result: None });
     }
     for member in &mut members {
-        if let Err(error) = member.job.begin().await {
+        if let Err(error) = member.job.begin() {
             member.fail(error);
         }
     }

@@ -6,12 +6,15 @@
 
 use std::io::{BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fs_err::{File, OpenOptions};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::StateError;
 use super::bucket::journal as bucket;
+use super::disk::Disk;
 use super::durable::{remove, sync_folder_of};
 use super::job::{CHAINED, Header, Job, Record};
 use super::replay::{Later, Replayed, line, replay};
@@ -32,16 +35,13 @@ pub struct Journal {
     job: Job,
     /// Records so far, and the checksum of the last of them.
     end: Tail,
-    /// Set by the first error. What reached the disk is unknown from then on, and a record behind half a record would make
-    /// the whole journal unreadable; the next process cuts the half off.
-    broken: bool,
 }
 
 /// Where records go.
 #[derive(Debug)]
 enum Sink {
     /// Into a file, with its tail beside it.
-    File { file: File, tail: TailFile },
+    File(Arc<Disk>),
     /// Into a bucket.
     Bucket(bucket::Writer),
 }
@@ -49,14 +49,29 @@ enum Sink {
 /// A record that is on its way. It counts once this was waited for.
 #[derive(Debug)]
 #[must_use = "a record counts once it is written"]
-pub struct Pending(Option<bucket::Written>);
+pub struct Pending(Way);
+
+#[derive(Debug)]
+enum Way {
+    /// Until the file lasts up to this many records.
+    Disk(Arc<Disk>, u64),
+    Bucket(bucket::Written),
+}
 
 impl Pending {
-    /// Waits until the record survives this machine.
+    /// Waits until the record survives this machine, or a power cut of it.
     pub async fn written(self) -> Result<(), StateError> {
-        let Some(written) = self.0 else { return Ok(()) };
         let gone = || std::io::Error::other("the journal could not be written to before, and is left alone");
-        written.await.map_err(|_| gone())??;
+        match self.0 {
+            Way::Bucket(written) => written.await.map_err(|_| gone())??,
+            Way::Disk(disk, records) => match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+                Ok(RuntimeFlavor::MultiThread) => {
+                    tokio::task::spawn_blocking(move || disk.sync(records)).await.map_err(std::io::Error::other)??;
+                }
+                // A runtime of one thread, as tests have that stop its clock, must not see time pass meanwhile.
+                _ => disk.sync(records)?,
+            },
+        }
         crash_point::reached("record");
         Ok(())
     }
@@ -72,12 +87,13 @@ impl Journal {
         crash_point::reached("journal begun");
         let end = Tail { records: 1, sum };
         let tail = if header.format >= CHAINED { TailFile::write(path, end) } else { TailFile::none() };
-        Ok(Self { sink: Sink::File { file, tail }, path: path.to_owned(), job: Job::new(header), end, broken: false })
+        let sink = Sink::File(Arc::new(Disk::new(file, end, tail)));
+        Ok(Self { sink, path: path.to_owned(), job: Job::new(header), end })
     }
 
     /// A journal in a bucket, which stands at that.
     pub(super) fn in_bucket(writer: bucket::Writer, path: PathBuf, job: Job, end: Tail) -> Self {
-        Self { sink: Sink::Bucket(writer), path, job, end, broken: false }
+        Self { sink: Sink::Bucket(writer), path, job, end }
     }
 
     /// Goes on with a journal, after cutting off a torn last line.
@@ -91,50 +107,44 @@ impl Journal {
         file.seek(SeekFrom::End(0))?;
         file.sync_all()?;
         let tail = if job.header.format >= CHAINED { TailFile::write(path, end) } else { TailFile::none() };
-        Ok(Self { sink: Sink::File { file, tail }, path: path.to_owned(), job, end, broken: false })
+        let sink = Sink::File(Arc::new(Disk::new(file, end, tail)));
+        Ok(Self { sink, path: path.to_owned(), job, end })
     }
 
     /// Appends a record and waits for it, where there is no runtime.
     #[cfg(any(test, feature = "fuzzing"))]
     pub fn append(&mut self, record: &Record) -> Result<(), StateError> {
-        let Pending(written) = self.push(record)?;
-        written.map_or(Ok(()), |written| Ok(written.blocking_recv().map_err(std::io::Error::other)??))
+        match self.push(record)?.0 {
+            Way::Disk(disk, records) => Ok(disk.sync(records)?),
+            Way::Bucket(written) => Ok(written.blocking_recv().map_err(std::io::Error::other)??),
+        }
     }
 
-    /// Appends a record. In a file, it survives a power cut when this returns; in a bucket, once what is returned was waited
-    /// for, and several that are on their way go together. After an error the journal must not be used again: what a failed
-    /// sync left on the disk is unknown.
+    /// Appends a record, which lasts once what is returned was waited for; several that are on their way go together. After an
+    /// error the journal must not be used again: what a failed sync left on the disk is unknown.
     pub fn push(&mut self, record: &Record) -> Result<Pending, StateError> {
         self.note(record)?;
-        match &mut self.sink {
-            Sink::File { file, tail } => {
-                file.sync_data().inspect_err(|_| self.broken = true)?;
-                crash_point::reached("record");
-                tail.move_to(self.end);
-                Ok(Pending(None))
-            }
-            Sink::Bucket(writer) => Ok(Pending(Some(writer.send()))),
-        }
+        Ok(Pending(match &mut self.sink {
+            Sink::File(disk) => Way::Disk(Arc::clone(disk), self.end.records),
+            Sink::Bucket(writer) => Way::Bucket(writer.send()),
+        }))
     }
 
     /// Appends a record that nothing depends on, without waiting for the disk.
     pub fn note(&mut self, record: &Record) -> Result<(), StateError> {
-        if self.broken {
-            let message = format!("{} could not be written to before, and is left alone", self.path.display());
-            return Err(std::io::Error::other(message).into());
-        }
         let (text, sum) = line(record, self.job.header.format, self.end.sum)?;
-        self.job.apply(record).map_err(|what| StateError::damaged(&self.path, self.end.records + 1, &what))?;
+        let end = Tail { records: self.end.records + 1, sum };
+        self.job.apply(record).map_err(|what| StateError::damaged(&self.path, end.records, &what))?;
         match &mut self.sink {
-            Sink::File { file, .. } => file.write_all(text.as_bytes()).inspect_err(|_| self.broken = true)?,
+            Sink::File(disk) => disk.write(&text, end)?,
             Sink::Bucket(writer) => writer.note(&text),
         }
-        self.end = Tail { records: self.end.records + 1, sum };
+        self.end = end;
         Ok(())
     }
 
-    /// Appends a record for people to see, as soon as it can be seen, and waits for nothing: nothing depends on it. Should it be lost
-    /// in a bucket, the next one that is waited for tells why.
+    /// Appends a record that others may see at once and that nothing waits for: it is true whether it lasts or not, and it lasts where
+    /// a later one does. Should it be lost in a bucket, the next one that is waited for tells why.
     pub fn mention(&mut self, record: &Record) -> Result<(), StateError> {
         self.note(record)?;
         if let Sink::Bucket(writer) = &mut self.sink {
@@ -230,33 +240,38 @@ fn once(path: &Path, later: Later) -> Result<Replayed, StateError> {
 mod tests {
     use super::*;
 
-    fn file(file: File) -> Sink {
-        Sink::File { file, tail: TailFile::none() }
+    fn file(journal: &Journal, file: File) -> Sink {
+        Sink::File(Arc::new(Disk::new(file, journal.end, TailFile::none())))
     }
 
     #[test]
-    fn nothing_is_written_behind_a_record_that_failed() {
+    fn a_record_that_failed_is_not_in_the_journal() {
         let folder = crate::searched::folder();
         let path = folder.path().join("j.journal");
         let mut journal = Journal::create(&path, Header::unknown()).unwrap();
         journal.append(&Record::Creating).unwrap();
         let bytes = fs_err::read(&path).unwrap();
         // A handle that cannot be written to stands for a full disk.
-        journal.sink = file(File::open(&path).unwrap());
+        journal.sink = file(&journal, File::open(&path).unwrap());
         journal.append(&Record::Creating).unwrap_err();
-        journal.sink = file(OpenOptions::new().append(true).open(&path).unwrap());
         journal.append(&Record::Creating).unwrap_err();
         assert_eq!(fs_err::read(&path).unwrap(), bytes);
+        assert_eq!(Tail::of(&path).unwrap().records, 2);
         assert_eq!(read(&path).unwrap().unwrap().attempts, 0);
     }
 
-    #[test]
-    fn a_record_that_failed_does_not_move_the_tail() {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_only_mentioned_lasts_with_the_next_record_that_is_waited_for() {
         let folder = crate::searched::folder();
         let path = folder.path().join("j.journal");
         let mut journal = Journal::create(&path, Header::unknown()).unwrap();
-        journal.sink = file(File::open(&path).unwrap());
-        journal.append(&Record::Creating).unwrap_err();
+        journal.mention(&Record::Creating).unwrap();
         assert_eq!(Tail::of(&path).unwrap().records, 1);
+        let (one, other) = (journal.push(&Record::Creating).unwrap(), journal.push(&Record::Creating).unwrap());
+        other.written().await.unwrap();
+        assert_eq!(Tail::of(&path).unwrap().records, 4);
+        one.written().await.unwrap();
+        assert_eq!(Tail::of(&path).unwrap().records, 4);
+        assert!(read(&path).unwrap().unwrap().creating);
     }
 }

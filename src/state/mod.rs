@@ -23,6 +23,7 @@
 
 mod bucket;
 mod clusters;
+mod disk;
 mod durable;
 mod error;
 mod job;

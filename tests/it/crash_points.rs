@@ -1,5 +1,5 @@
 //! Every step of a run that lasts (a record on the disk, a write that the target acknowledged) is once the last one of its
-//! process; the same command then finishes the job with each row once. The places are those of `src/crash_point.rs`. Shown on
+//! process, or of its machine; the same command then finishes the job with each row once. The places are those of `src/crash_point.rs`. Shown on
 //! Milvus 2.3.5, which keeps every row that is inserted; milvus-lite overwrites, and would hide a double.
 
 use std::sync::Mutex;
@@ -74,6 +74,8 @@ struct Case {
     one_in: u64,
     /// Whether the state lies in a bucket, so that each process starts with nothing.
     remote: bool,
+    /// Whether the machine dies with the process, and takes what the disk was not waited for.
+    power_cut: bool,
 }
 
 /// A folder to run in, and the bucket with its state where it lies in one.
@@ -86,6 +88,22 @@ impl Scene {
     fn run(&self, arguments: &[&str], more: &[(&str, &str)]) -> Run {
         let variables = self.at.as_ref().map(|at| at.variables().to_vec()).unwrap_or_default();
         self.work.start_with(arguments, &[&variables, more].concat()).wait()
+    }
+
+    /// Takes from each journal what a power cut may take at most: all that stands behind the last record that was waited for. How
+    /// far that is says the file beside it, which is written behind each wait.
+    fn cut_the_power(&self) {
+        for (path, text) in self.work.state_files() {
+            if path.extension().is_none_or(|extension| extension != "journal") {
+                continue;
+            }
+            // Between a journal that was begun, which lasts, and that file there is nothing to lose yet.
+            let Ok(tail) = std::fs::read_to_string(path.with_extension("tail")) else { continue };
+            let lasting: usize = tail.split(' ').nth(1).unwrap().parse().unwrap();
+            let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+            assert!(0 < lasting && lasting <= lines.len(), "{lasting} of {} lines", lines.len());
+            std::fs::write(&path, lines[..lasting].concat()).unwrap();
+        }
     }
 
     /// Keys of the rows that are in quarantine.
@@ -216,6 +234,9 @@ impl Case {
         if killed.code.is_some() && (killed.code != Some(INCOMPLETE) || made >= step) {
             return Err(format!("it did not die, after {made} steps: {killed:?}"));
         }
+        if self.power_cut {
+            scene.cut_the_power();
+        }
         for (command, code) in [(&APPLY[..], INCOMPLETE), (&["plan", "--detailed-exitcode", "plan.yaml"], 0)] {
             let run = scene.run(command, &[]);
             if run.code != Some(code) {
@@ -244,31 +265,87 @@ impl Case {
 
 #[test]
 fn a_copy_survives_death_after_each_of_its_steps() {
-    Case { topic: "die_filling", settings: "indexes: none", known_by: None, before: None, one_in: 1, remote: false }
-        .holds();
+    Case {
+        topic: "die_filling",
+        settings: "indexes: none",
+        known_by: None,
+        before: None,
+        one_in: 1,
+        remote: false,
+        power_cut: false,
+    }
+    .holds();
+}
+
+#[test]
+fn a_copy_survives_a_power_cut_after_its_steps() {
+    Case {
+        topic: "die_power",
+        settings: "indexes: none",
+        known_by: None,
+        before: None,
+        one_in: 2,
+        remote: false,
+        power_cut: true,
+    }
+    .holds();
 }
 
 #[test]
 fn a_copy_with_keys_of_the_server_survives_death_after_each_of_its_steps() {
     let settings = "indexes: none\n  primary_key: {auto_id: true, keep_as: old_id}";
-    Case { topic: "die_kept", settings, known_by: Some("old_id"), before: None, one_in: 1, remote: false }.holds();
+    Case {
+        topic: "die_kept",
+        settings,
+        known_by: Some("old_id"),
+        before: None,
+        one_in: 1,
+        remote: false,
+        power_cut: false,
+    }
+    .holds();
 }
 
 #[test]
 fn a_plan_that_converges_survives_death_after_each_of_its_steps() {
     let settings = "indexes: copy\n  on_existing: converge\n  prune: true";
-    Case { topic: "die_converge", settings, known_by: None, before: Some(half_right), one_in: 3, remote: false }
-        .holds();
+    Case {
+        topic: "die_converge",
+        settings,
+        known_by: None,
+        before: Some(half_right),
+        one_in: 3,
+        remote: false,
+        power_cut: false,
+    }
+    .holds();
 }
 
 #[test]
 fn a_plan_that_replaces_survives_death_after_each_of_its_steps() {
     let settings = "indexes: copy\n  load: true\n  on_existing: replace";
-    Case { topic: "die_replace", settings, known_by: None, before: Some(a_stranger), one_in: 3, remote: false }.holds();
+    Case {
+        topic: "die_replace",
+        settings,
+        known_by: None,
+        before: Some(a_stranger),
+        one_in: 3,
+        remote: false,
+        power_cut: false,
+    }
+    .holds();
 }
 
 #[test]
 fn a_copy_with_its_state_in_a_bucket_survives_death_after_its_steps() {
-    Case { topic: "die_remote", settings: "indexes: none", known_by: None, before: None, one_in: 6, remote: true }
-        .holds();
+    Case {
+        topic: "die_remote",
+        settings: "indexes: none",
+        known_by: None,
+        before: None,
+        one_in: 6,
+        remote: true,
+        power_cut: false,
+    }
+    .holds();
 }
