@@ -27,9 +27,9 @@ use futures::{StreamExt, TryStreamExt};
 use super::compare::{EXAMPLES, Sample};
 use super::job::{Job, Success};
 use super::moved::{Again, Moved};
-use super::{JobError, mapped, whole};
+use super::{JobError, mapped, reader, whole};
 use crate::cluster::{Moment, Scan};
-use crate::collection::{Fingerprint, KeyRange, RowHasher};
+use crate::collection::{Fingerprint, KeyRange, RowBatch, RowHasher};
 use crate::diff::RowDiff;
 use crate::mapping::{Rewrite, merge_touched};
 use crate::plan::resolved::Verify;
@@ -52,6 +52,15 @@ pub(super) struct Looks {
     level: Verify,
     sample: Sample,
     again: Again,
+}
+
+/// How it is known that no key stands in the target twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// The rows of each split are counted.
+    EachSplit,
+    /// All rows are counted, by whoever looks at the splits.
+    Together,
 }
 
 /// What the target holds.
@@ -245,7 +254,9 @@ impl Job<'_> {
             return Ok(There::Sum(sum, physical));
         }
         let Some(early) = early else {
-            return Ok(There::Differing(self.splits_that_differ(&self.target_scan().await?, looks).await?));
+            return Ok(There::Differing(
+                self.splits_that_differ(&self.target_scan().await?, looks, Counted::EachSplit).await?,
+            ));
         };
         let early = self.target_scan_as_of(early);
         let counting = async {
@@ -253,13 +264,14 @@ impl Job<'_> {
             let rows = self.sides.target.count(&now, &KeyRange::ALL).await?;
             Ok((now, rows))
         };
-        let (differing, (now, rows)) = futures::try_join!(self.splits_that_differ(&early, looks), counting)?;
+        let (differing, (now, rows)) =
+            futures::try_join!(self.splits_that_differ(&early, looks, Counted::Together), counting)?;
         let expected: u64 = self.state(|job| job.tallies().map(|tally| tally.fingerprint.rows).sum());
         if !differing.is_empty() || rows == expected {
             return Ok(There::Differing(differing));
         }
         tracing::info!(rows, expected, "rows came or went since the target was loaded");
-        Ok(There::Differing(self.splits_that_differ(&now, looks).await?))
+        Ok(There::Differing(self.splits_that_differ(&now, looks, Counted::EachSplit).await?))
     }
 
     /// Whether whatever a request of ours may still bring to the target shows in the number of its rows.
@@ -268,7 +280,12 @@ impl Job<'_> {
     }
 
     /// The splits that hold something else on the target than their records say.
-    async fn splits_that_differ(&self, target: &Scan, looks: &Looks) -> Result<BTreeSet<usize>, JobError> {
+    async fn splits_that_differ(
+        &self,
+        target: &Scan,
+        looks: &Looks,
+        counted: Counted,
+    ) -> Result<BTreeSet<usize>, JobError> {
         let all = (self.mapping.columns.clone(), RowHasher::new(self.mapping.columns.write.clone()));
         let narrow = self.mapping.columns.narrowed(looks.level);
         let keys = (narrow.clone(), RowHasher::new(narrow.write.clone()));
@@ -279,13 +296,26 @@ impl Job<'_> {
                 let Progress::Done(tally) = progress else { return Ok(Some(number)) };
                 let _room = self.room_to_read(&split, 1).await?;
                 let scan = self.target_scan_of(target, &split);
+                let is_expected = |batches: &[RowBatch]| -> Result<bool, JobError> {
+                    let (found, expected) = (hasher.fingerprint_of(batches)?, tally.fingerprint);
+                    Ok(if whole { found == expected } else { found.rows == expected.rows })
+                };
+                if counted == Counted::Together && columns.keeps_key() {
+                    let rows = reader::read_uncounted(&*self.sides.target, &scan, &split.range, &columns.write).await?;
+                    if let Some(rows) = rows.map(|rows| [rows]) {
+                        if whole {
+                            self.learn_size(&rows);
+                        }
+                        if is_expected(&rows)? {
+                            return Ok(None);
+                        }
+                    }
+                }
                 let rows = mapped::read_target(&*self.sides.target, &scan, &split.range, columns).await?;
                 if whole {
                     self.learn_size(&rows.batches);
                 }
-                let found = hasher.fingerprint_of(&rows.batches)?;
-                let expected = tally.fingerprint;
-                let same = if whole { found == expected } else { found.rows == expected.rows };
+                let same = is_expected(&rows.batches)?;
                 Ok::<_, JobError>((!same || rows.physical != rows.distinct).then_some(number))
             }
         });

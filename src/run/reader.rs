@@ -78,6 +78,24 @@ pub async fn read(read: &dyn ReadSide, scan: &Scan, range: &KeyRange, fields: &[
     Err(JobError::Moving(scan.collection.clone()))
 }
 
+/// The rows of a range as one answer has them, each key once, and not held against their number: for whoever knows what they must be
+/// and counts them together with others. None where they are to be had in pages only.
+pub async fn read_uncounted(
+    read: &dyn ReadSide,
+    scan: &Scan,
+    range: &KeyRange,
+    fields: &[Field],
+) -> Result<Option<RowBatch>, JobError> {
+    if scan.moment.snapshot {
+        return Ok(None);
+    }
+    match read.read_range(scan, range, fields).await {
+        Ok(rows) => Ok(Some(rows.distinct()?.0)),
+        Err(error) if error.kind == ErrorKind::TooLarge => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Reads a range page by page in the order of its keys, until a page is empty. A short page is no end: servers send those at
 /// any time. None once more rows came than the server counts, because a broken one may have always another page.
 async fn by_cursor(
