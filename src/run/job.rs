@@ -12,13 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::census::{Census, Keys, census, groups, scan};
 use super::copy::REQUEST_BYTES;
 use super::execute::Pace;
-use super::made::{made_otherwise, untouched};
 use super::moved::Moved;
 use super::retries::{Retried, Retry};
 use super::{Event, JobError, Observer, unique};
-use crate::cluster::{
-    ClusterError, Destination, FIRST_PAGE, Fitting, Moment, NewCollection, ReadSide, Scan, WriteSide,
-};
+use crate::cluster::{Destination, FIRST_PAGE, Fitting, Moment, ReadSide, Scan, WriteSide};
 use crate::collection::{LiveCollection, LoadState};
 use crate::crash_point;
 use crate::diff::{Entry, MARK_PLAN, MARK_QUARANTINED, MARK_ROWS, MARK_RUN, Work};
@@ -80,7 +77,7 @@ pub struct Job<'a> {
     journal: Mutex<Journal>,
     lock: &'a Lock,
     /// Id of the collection that a plan that converges found.
-    found: OnceLock<i64>,
+    pub(super) found: OnceLock<i64>,
     census: Mutex<Option<Census>>,
     retried: Mutex<Retried>,
     /// Whether rows were sent that may have been there already.
@@ -246,78 +243,6 @@ impl<'a> Job<'a> {
         self.state(|job| job.header.converging)
     }
 
-    /// Makes the collection, unless an earlier attempt did. Told to the journal before and after: between the two, the mark
-    /// on the collection says whose it is. Returns it as it was described where it was made just now.
-    async fn make(&self) -> Result<Option<LiveCollection>, JobError> {
-        let to = &self.entry.seen.to;
-        let (made, creating) = self.state(|job| (job.target_id.is_some(), job.creating));
-        if made {
-            return Ok(None);
-        }
-        self.phase("creating").await?;
-        if creating
-            && let Some(there) = self.sides.target.identity(&to.database, &to.collection).await?
-            && there.mark.get(MARK_RUN) == Some(&self.run)
-        {
-            self.mention(&Record::Created { id: there.id })?;
-            return Ok(Some(untouched(&to.collection, there)));
-        }
-        self.sides.target.create_database(&to.database).await?;
-        self.record(&Record::Creating).await?;
-        let mark = [(MARK_RUN, self.run.clone()), (MARK_PLAN, self.entry.seen.plan_hash.clone())];
-        let new = NewCollection {
-            name: to.collection.clone(),
-            schema: self.mapping.schema.clone(),
-            mark: mark.map(|(key, value)| (key.to_owned(), value)).to_vec(),
-        };
-        let mut patience = self.sides.target.patience();
-        let there = loop {
-            let created = self.sides.target.create_collection(&to.database, &new).await;
-            // The answer may be lost and the collection made all the same, so what counts is what is there.
-            match (self.sides.target.identity(&to.database, &to.collection).await?, created) {
-                (Some(there), _) if there.mark.get(MARK_RUN) == Some(&self.run) => break there,
-                (_, Err(error)) => {
-                    let (pause, error) = patience.after(error)?;
-                    self.retried(&Retry::after(&error))?;
-                    tokio::time::sleep(pause).await;
-                }
-                (Some(_), Ok(())) => {
-                    return Err(JobError::Fenced(format!(
-                        "somebody else made `{to}` at the same time, or the server keeps no properties"
-                    )));
-                }
-                (None, Ok(())) => {
-                    return Err(JobError::MadeOtherwise("it does not exist after it was made".to_owned()));
-                }
-            }
-        };
-        if let Some(difference) = made_otherwise(&self.mapping.schema, &there.schema) {
-            // Nothing was written yet, and what was made is not what was asked for: leave nothing behind.
-            self.sides.target.drop_collection(&to.database, &to.collection).await?;
-            return Err(JobError::MadeOtherwise(difference));
-        }
-        self.mention(&Record::Created { id: there.id })?;
-        Ok(Some(untouched(&to.collection, there)))
-    }
-
-    /// Makes the partitions that are missing. `made` is the target where it was made just now. Returns the target as it was before,
-    /// where it is there.
-    pub(super) async fn make_partitions(
-        &self,
-        made: Option<LiveCollection>,
-    ) -> Result<Option<LiveCollection>, JobError> {
-        let to = &self.entry.seen.to;
-        let live = match made {
-            Some(live) => Some(live),
-            None => self.sides.target.describe(&to.database, &to.collection).await?,
-        };
-        let there = live.as_ref().map(|live| live.partitions.as_slice()).unwrap_or_default();
-        for name in self.mapping.partitions.iter().filter(|name| !there.contains(name)) {
-            self.sides.target.create_partition(&to.database, &to.collection, name).await?;
-        }
-        Ok(live)
-    }
-
     /// Loads the source where it is not loaded. The journal hears of it first, so that whoever finishes the job releases it.
     pub(super) async fn load_source(&self) -> Result<(), JobError> {
         let from = &self.entry.seen.from;
@@ -429,43 +354,6 @@ impl<'a> Job<'a> {
             partition,
             fields: self.mapping.columns.write.clone(),
         }
-    }
-
-    /// Refuses to go on with a target that is not the one that the run made or, where it goes into one that was there, not the
-    /// one that this attempt began with. Asked before each request that writes: servers know collections by name, so rows
-    /// would land in whatever bears the name now.
-    pub(super) async fn fence(&self) -> Result<(), JobError> {
-        let to = &self.entry.seen.to;
-        let Some(there) = self.sides.target.identity(&to.database, &to.collection).await? else {
-            return Err(JobError::Fenced(format!("`{to}` was dropped by somebody else while the run wrote to it")));
-        };
-        let same = if self.converging() {
-            *self.found.get_or_init(|| there.id) == there.id
-        } else {
-            let id = self.state(|job| job.target_id.unwrap_or_default());
-            there.mark.get(MARK_RUN) == Some(&self.run) && (id == 0 || there.id == id)
-        };
-        if same {
-            // Last, because it is the one that time takes away.
-            return Ok(self.lock.check()?);
-        }
-        Err(JobError::Fenced(format!("`{to}` was made anew by somebody else while the run wrote to it")))
-    }
-
-    /// Why an error came from a cluster. Who reads a target that is dropped or made anew at that moment is answered in many ways,
-    /// none of which says so. A server that does not answer is not asked once more.
-    async fn reason_of(&self, error: ClusterError) -> JobError {
-        let has_target = match self.converging() {
-            true => self.found.get().is_some(),
-            false => self.state(|job| job.target_id.is_some()),
-        };
-        if has_target
-            && !error.is_transient()
-            && let Err(fenced @ JobError::Fenced(_)) = self.fence().await
-        {
-            return fenced;
-        }
-        JobError::Cluster(error)
     }
 
     /// Writes a record and waits until it lasts: one that announces something, which is done only then, or that says that rows need not

@@ -30,7 +30,7 @@ mod finish;
 mod job;
 mod lanes;
 mod loading;
-mod made;
+mod make;
 mod managed;
 mod managed_arrival;
 mod managed_batch;

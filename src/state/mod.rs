@@ -15,8 +15,8 @@
 //!
 //! # What survives what
 //!
-//! A record counts once it is on the disk (`fdatasync`, and the folder's entry when the file is new). The process may be
-//! killed between any two records or in the middle of one: a torn last line is cut off when the journal is opened for
+//! A record counts once it is on the disk (`fdatasync`, and the folder's entry when the file is new), and what it announces is done
+//! only then. One that says what was found or begun is there with the next of those. The process may be killed between any two records or in the middle of one: a torn last line is cut off when the journal is opened for
 //! writing, and passed over by readers. A line that is damaged, missing or in another place is refused, because a journal that
 //! forgets a record would let a run insert rows a second time. The operating system drops a lock when its owner dies, however
 //! it dies.
@@ -32,6 +32,7 @@ mod lock;
 mod managed;
 mod owner;
 mod quarantine;
+mod record;
 mod replay;
 mod requests;
 mod store;
@@ -42,14 +43,15 @@ mod transfer;
 
 pub use clusters::MadeCluster;
 pub use error::{RemoteKind, StateError};
-#[cfg(any(test, feature = "fuzzing"))]
-pub use job::NEWEST_FORMAT;
-pub use job::{FORMAT, Header, Job, MANAGED_FORMAT, Outcome, Progress, Record, Split, Tally};
+pub use job::{Job, Progress, Tally};
 pub use journal::Journal;
 pub use lock::{Holder, Lock};
 pub use managed::{JobEnd, Managed, ManagedStage, ManagedStep};
 pub use owner::Owner;
 pub use quarantine::{Quarantine, QuarantinedRow};
+#[cfg(any(test, feature = "fuzzing"))]
+pub use record::NEWEST_FORMAT;
+pub use record::{FORMAT, Header, MANAGED_FORMAT, Outcome, Record, Split};
 pub use requests::Requests;
 pub use store::{JobId, Remembered, Store};
 pub use transfer::{Export, Imported};

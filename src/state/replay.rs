@@ -11,7 +11,8 @@ use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::StateError;
-use super::job::{CHAINED, Header, Job, NEWEST_FORMAT, Record};
+use super::job::Job;
+use super::record::{CHAINED, Header, NEWEST_FORMAT, Record};
 use super::tail::{self, Tail};
 
 /// Longest line that is read. A list of a million splits takes about 100 MB.

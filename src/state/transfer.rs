@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::durable::sync_folder_of;
-use super::job::{CHAINED, Progress, Record};
+use super::job::Progress;
+use super::record::{CHAINED, Record};
 use super::replay::{Later, Replayed, line, replay};
 use super::store::{JobId, Store};
 use super::tail::Tail;

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::error::{RemoteError, RemoteKind};
-use super::super::job::{Header, Job, Record};
+use super::super::job::Job;
+use super::super::record::{Header, Record};
 use super::super::replay::{Later, Replayed, line, replay};
 use super::super::tail::Tail;
 use super::super::{JobId, Owner, StateError};
