@@ -1,5 +1,6 @@
 """One shape, copied by each side in turn, several times over."""
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from servers import pair, settle
 from shapes import Shape, create, drop, fill, held
 
 COUNTS, LOOP, CEILING = "vecferry, `verify: counts`", "Python loop", "ceiling"
+# Pages in flight when a target is only read; more or fewer are no faster.
+READ_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,9 @@ class Sides:
     # What the first round found to be the best.
     batch: int = 0
     at_once: int = 0
-    pages: ceiling.Pages | None = None
     # Processor seconds that the loop takes before its first row.
     starting: list[float] = field(default_factory=list)
-    # Seconds that reading all of a target takes, with nothing beside it.
+    # Seconds that reading all of a target takes, with nothing beside it, after each run that proves every field.
     reads: list[float] = field(default_factory=list)
     folders: int = 0
 
@@ -76,6 +78,8 @@ class Sides:
         side = f"vecferry, `verify: {level}`"
         self.applied.setdefault(level, []).append(applied)
         self.keep(side, applied.run)
+        if level == "full":
+            self.reads.append(self.read_target())
         self.check(side)
 
     def one_loop(self, batch: int) -> Run:
@@ -93,16 +97,12 @@ class Sides:
         self.keep(LOOP, tried[self.batch])
 
     def one_ceiling(self, at_once: int) -> Run:
-        if self.pages is None:
-            # The pages of the first run of vecferry.
-            folder = self.folder()
-            folder.mkdir()
-            self.pages = ceiling.build(folder, self.old, self.shape, self.applied["counts"][0].ranges)
+        pages = self.pages
         client = MilvusClient(uri=self.new)
         create(client, self.shape)
         client.close()
         settle()
-        run = ceiling.both(self.folder(), self.old, self.new, self.pages, at_once)
+        run = ceiling.both(self.folder(), self.old, self.new, pages, at_once)
         drop(self.new, self.shape.collection)
         return run
 
@@ -123,17 +123,25 @@ class Sides:
             self.remarks.add(vdf.REMARK)
             self.check(vdf.SIDE)
 
-    def read_target(self) -> None:
-        """What a level of verification that reads everything again has to do at the least."""
-        assert self.pages is not None
-        plan = ferry.plan(self.old, self.new, [self.shape.collection], "counts", "        load: true\n")
-        ferry.apply(self.job.binary, self.folder(), plan)
-        settle()
-        self.reads += [ceiling.read(self.folder(), self.new, self.pages, self.at_once) for _ in range(self.job.rounds)]
-        self.check("vecferry")
+    @functools.cached_property
+    def pages(self) -> "ceiling.Pages":
+        """Those of the first run of vecferry."""
+        folder = self.folder()
+        folder.mkdir()
+        return ceiling.build(folder, self.old, self.shape, self.applied["counts"][0].ranges)
+
+    def read_target(self) -> float:
+        """Seconds of what a level of verification that reads everything again has to do at the least: the same rows, on the same server,
+        which loaded them a moment before."""
+        pages = self.pages
+        client = MilvusClient(uri=self.new)
+        client.load_collection(self.shape.collection)
+        took = ceiling.read(self.folder(), self.new, pages, READ_AT_ONCE)
+        client.close()
+        print(f"  {self.shape.name:8} {'reading the target once':32} {took:.2f} s", flush=True)
+        return took
 
     def row_bytes(self) -> float:
-        assert self.pages is not None
         return self.pages.bytes / self.pages.rows
 
     def ratios(self) -> Table:
@@ -184,8 +192,6 @@ def measure(job: Job, shape: Shape, levels: tuple[str, ...] = ("counts",), with_
             if with_vdf and number == 0:
                 sides_of.vdf()
             sides_of.ceiling()
-        if len(levels) > 1:
-            sides_of.read_target()
         return sides_of
 
 
