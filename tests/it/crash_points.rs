@@ -263,89 +263,46 @@ impl Case {
     }
 }
 
+/// A copy into a collection that is not there, with its state in a folder, which dies after each of its steps.
+const COPY: Case = Case {
+    topic: "die_filling",
+    settings: "indexes: none",
+    known_by: None,
+    before: None,
+    one_in: 1,
+    remote: false,
+    power_cut: false,
+};
+
 #[test]
 fn a_copy_survives_death_after_each_of_its_steps() {
-    Case {
-        topic: "die_filling",
-        settings: "indexes: none",
-        known_by: None,
-        before: None,
-        one_in: 1,
-        remote: false,
-        power_cut: false,
-    }
-    .holds();
+    COPY.holds();
 }
 
 #[test]
 fn a_copy_survives_a_power_cut_after_its_steps() {
-    Case {
-        topic: "die_power",
-        settings: "indexes: none",
-        known_by: None,
-        before: None,
-        one_in: 2,
-        remote: false,
-        power_cut: true,
-    }
-    .holds();
+    Case { topic: "die_power", one_in: 2, power_cut: true, ..COPY }.holds();
 }
 
 #[test]
 fn a_copy_with_keys_of_the_server_survives_death_after_each_of_its_steps() {
     let settings = "indexes: none\n  primary_key: {auto_id: true, keep_as: old_id}";
-    Case {
-        topic: "die_kept",
-        settings,
-        known_by: Some("old_id"),
-        before: None,
-        one_in: 1,
-        remote: false,
-        power_cut: false,
-    }
-    .holds();
+    Case { topic: "die_kept", settings, known_by: Some("old_id"), ..COPY }.holds();
 }
 
 #[test]
 fn a_plan_that_converges_survives_death_after_each_of_its_steps() {
     let settings = "indexes: copy\n  on_existing: converge\n  prune: true";
-    Case {
-        topic: "die_converge",
-        settings,
-        known_by: None,
-        before: Some(half_right),
-        one_in: 3,
-        remote: false,
-        power_cut: false,
-    }
-    .holds();
+    Case { topic: "die_converge", settings, before: Some(half_right), one_in: 3, ..COPY }.holds();
 }
 
 #[test]
 fn a_plan_that_replaces_survives_death_after_each_of_its_steps() {
     let settings = "indexes: copy\n  load: true\n  on_existing: replace";
-    Case {
-        topic: "die_replace",
-        settings,
-        known_by: None,
-        before: Some(a_stranger),
-        one_in: 3,
-        remote: false,
-        power_cut: false,
-    }
-    .holds();
+    Case { topic: "die_replace", settings, before: Some(a_stranger), one_in: 3, ..COPY }.holds();
 }
 
 #[test]
 fn a_copy_with_its_state_in_a_bucket_survives_death_after_its_steps() {
-    Case {
-        topic: "die_remote",
-        settings: "indexes: none",
-        known_by: None,
-        before: None,
-        one_in: 6,
-        remote: true,
-        power_cut: false,
-    }
-    .holds();
+    Case { topic: "die_remote", one_in: 6, remote: true, ..COPY }.holds();
 }
