@@ -25,7 +25,7 @@ use crate::plan::resolved::{Auth, Endpoint, Tls};
 /// does not fit is asked for in smaller pages.
 const MAX_ANSWER: usize = 64 << 20;
 /// Largest request that is sent; what a server takes is for the server to say.
-const MAX_REQUEST: usize = 256 << 20;
+pub const MAX_REQUEST: usize = 256 << 20;
 
 /// A stub with credentials in every request.
 pub type Stub = MilvusServiceClient<InterceptedService<Channel, Credentials>>;

@@ -1,8 +1,9 @@
 //! A message that is to be sent, as pieces of memory that belong to whoever made them.
 //!
 //! Vectors and numbers go to the connection from where they lie, which for rows that no rule touches is the answer that they came
-//! in. What has to be written anew, such as the lengths between texts, is written a piece at a time, when the connection
-//! asks for more: no request is ever in memory a second time, and each piece is still in the processor's cache when it is sent.
+//! in. Texts, which need their lengths between them, are written a piece at a time when the connection asks for more: they are not
+//! in memory a second time, and each piece is still in the processor's cache when it is sent. What else the wire wants in another
+//! form (integers, lists) was written when the request was made, and is little.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -165,7 +166,7 @@ impl Sending {
     fn of(rope: Rope) -> Self {
         let mut head = BytesMut::with_capacity(5);
         head.put_u8(0);
-        // A request is never as large as that; a length that does not fit would be refused for what it is, a wrong one.
+        // Who sends has refused what is larger than a request may be, which is far less.
         head.put_u32(u32::try_from(rope.len()).unwrap_or(u32::MAX));
         Self { head: Some(head.freeze()), pieces: rope.pieces() }
     }

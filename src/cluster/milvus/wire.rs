@@ -14,7 +14,7 @@ use tonic::codec::ProstCodec;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::service::interceptor::InterceptedService;
 
-use super::client::Credentials;
+use super::client::{Credentials, MAX_REQUEST};
 use super::rope::{Rope, Ropeway};
 
 /// The connection that rows go through; cloning it is cheap.
@@ -177,12 +177,27 @@ pub async fn query(rows: Rows, request: QueryRequest) -> Result<tonic::Response<
 
 /// Sends rows that are to be inserted.
 pub async fn insert(rows: Rows, request: Rope) -> Result<tonic::Response<MutationResult>, tonic::Status> {
-    unary(rows, "/milvus.proto.milvus.MilvusService/Insert", request.into_request()).await
+    send(rows, "/milvus.proto.milvus.MilvusService/Insert", request).await
 }
 
 /// Sends rows that replace those of the same keys.
 pub async fn upsert(rows: Rows, request: Rope) -> Result<tonic::Response<MutationResult>, tonic::Status> {
-    unary(rows, "/milvus.proto.milvus.MilvusService/Upsert", request.into_request()).await
+    send(rows, "/milvus.proto.milvus.MilvusService/Upsert", request).await
+}
+
+async fn send(rows: Rows, path: &'static str, request: Rope) -> Result<tonic::Response<MutationResult>, tonic::Status> {
+    match too_large(&request) {
+        Some(refused) => Err(refused),
+        None => unary(rows, path, request.into_request()).await,
+    }
+}
+
+/// What the library says of a message beyond the limit. It does not see how large a rope is.
+fn too_large(request: &Rope) -> Option<tonic::Status> {
+    let (found, limit) = (request.len(), MAX_REQUEST);
+    let message =
+        || format!("Error, encoded message length too large: found {found} bytes, the limit is: {limit} bytes");
+    (found > limit).then(|| tonic::Status::out_of_range(message()))
 }
 
 async fn unary<Q, R>(
@@ -218,5 +233,25 @@ struct Call<T>(tokio::task::JoinHandle<T>);
 impl<T> Drop for Call<T> {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::status;
+    use super::*;
+    use crate::cluster::ErrorKind;
+
+    #[test]
+    fn a_request_beyond_the_limit_is_refused_as_one_that_may_be_sent_in_parts() {
+        let piece = Bytes::from(vec![0; 1 << 20]);
+        let mut request = Rope::default();
+        while request.len() < MAX_REQUEST {
+            request.bytes(piece.clone());
+        }
+        assert!(too_large(&request).is_none());
+        request.bytes(vec![0]);
+        let refused = too_large(&request).unwrap();
+        assert_eq!(status::transport("http://127.0.0.1:1", "insert", &refused).kind, ErrorKind::TooLarge);
     }
 }
