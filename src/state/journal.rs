@@ -87,9 +87,13 @@ impl Journal {
         let (file, _) = place(path, text.as_bytes())?;
         crash_point::reached("journal begun");
         let end = Tail { records: 1, sum };
-        let tail = if header.format >= CHAINED { TailFile::write(path, end) } else { TailFile::none() };
-        let sink = Sink::File(Arc::new(Disk::new(file, end, tail)));
-        Ok(Self { sink, path: path.to_owned(), job: Job::new(header), end })
+        Ok(Self::in_file(file, path, Job::new(header), end))
+    }
+
+    /// A journal in a file, which stands at that and is on the disk.
+    fn in_file(file: File, path: &Path, job: Job, end: Tail) -> Self {
+        let tail = if job.header.format >= CHAINED { TailFile::write(path, end) } else { TailFile::none() };
+        Self { sink: Sink::File(Arc::new(Disk::new(file, end, tail))), path: path.to_owned(), job, end }
     }
 
     /// A journal in a bucket, which stands at that.
@@ -107,9 +111,7 @@ impl Journal {
         file.set_len(length)?;
         file.seek(SeekFrom::End(0))?;
         file.sync_all()?;
-        let tail = if job.header.format >= CHAINED { TailFile::write(path, end) } else { TailFile::none() };
-        let sink = Sink::File(Arc::new(Disk::new(file, end, tail)));
-        Ok(Self { sink, path: path.to_owned(), job, end })
+        Ok(Self::in_file(file, path, job, end))
     }
 
     /// Appends a record and waits for it, where there is no runtime.

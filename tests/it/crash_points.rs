@@ -1,6 +1,7 @@
 //! Every step of a run that lasts (a record on the disk, a write that the target acknowledged) is once the last one of its
-//! process, or of its machine; the same command then finishes the job with each row once. The places are those of `src/crash_point.rs`. Shown on
-//! Milvus 2.3.5, which keeps every row that is inserted; milvus-lite overwrites, and would hide a double.
+//! process, or of its machine; the same command then finishes the job with each row once. The places are those of
+//! `src/crash_point.rs`. Shown on Milvus 2.3.5, which keeps every row that is inserted; milvus-lite overwrites, and would hide a
+//! double.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
