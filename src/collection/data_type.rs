@@ -182,8 +182,13 @@ impl DataType {
     /// A rough number of bytes that one value takes on the wire, for estimates before a row was seen. Text and JSON count
     /// as 64 bytes, sparse vectors as 400.
     pub fn typical_bytes(self, dim: Option<usize>) -> usize {
+        self.fixed_bytes(dim).unwrap_or(if self == Self::SparseFloatVector { 400 } else { 64 })
+    }
+
+    /// Bytes of every value, where no value is longer than another one.
+    pub fn fixed_bytes(self, dim: Option<usize>) -> Option<usize> {
         let dim = dim.filter(|dim| *dim <= MAX_DIM).unwrap_or(0);
-        match self {
+        Some(match self {
             Self::Bool | Self::Int8 => 1,
             Self::Int16 | Self::Int32 | Self::Float => 4,
             Self::Int64 | Self::Double => 8,
@@ -191,9 +196,8 @@ impl DataType {
             Self::FloatVector => dim * 4,
             Self::Float16Vector | Self::BFloat16Vector => dim * 2,
             Self::Int8Vector => dim,
-            Self::SparseFloatVector => 400,
-            _ => 64,
-        }
+            _ => return None,
+        })
     }
 }
 

@@ -70,6 +70,7 @@ pub async fn look(
                 plan.migrations.push(Migration { selections, ..migration.clone() });
             }
             wanted.extend(found);
+            let moment = moment(&*sides.source, depth).await;
             stages.push(Stage {
                 plan: (plan.name.clone(), plan.file.display().to_string()),
                 sides,
@@ -77,7 +78,7 @@ pub async fn look(
                 at_once: migration.limits.concurrency.max(1),
                 split: SplitSize { rows: migration.limits.split_rows, bytes: memory.split_bytes() },
                 managed: clouds.pair(migration),
-                moment: OnceLock::new(),
+                moment,
             });
         }
     }
@@ -126,6 +127,13 @@ pub async fn look(
         &addresses.map(|(name, target)| (name, (target.uri.clone(), Class::of(target)))).collect(),
     );
     Ok(View { store, stages, changes, details, warnings, plans, saved_plan: None, not_selected, clouds })
+}
+
+/// As of when a source is looked at, where that can be said before a collection is known. The first query at a timestamp waits until
+/// the server has come so far, a fifth of a second and more, and that goes by while schemas are read.
+async fn moment(source: &dyn ReadSide, depth: Depth) -> OnceLock<Moment> {
+    let taken = if depth == Depth::Schemas { None } else { source.moment_before_load().await.ok().flatten() };
+    taken.map_or_else(OnceLock::new, OnceLock::from)
 }
 
 /// Open clusters, one for each way in which plans name them.

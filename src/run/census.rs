@@ -88,7 +88,11 @@ pub async fn census(
     }
     let whole = Scan { partitions: groups.concat(), ..scan.clone() };
     let physical = read.count(&whole, &KeyRange::ALL).await?;
-    let row_bytes = if physical > 0 { row_bytes(read, &whole, fields).await? } else { 0 };
+    let row_bytes = match fixed_row_bytes(fields) {
+        _ if physical == 0 => 0,
+        Some(bytes) => bytes,
+        None => row_bytes(read, &whole, fields).await?,
+    };
     let split_rows = (split.bytes / row_bytes.max(1)).clamp(1, split.rows.max(1));
     let counted = Rows { physical, row_bytes, ..Rows::default() };
     if keys == Keys::Cheaply
@@ -178,6 +182,12 @@ async fn by_counts(
 
 fn of_group(partitions: &[String], ranges: impl IntoIterator<Item = Sized>) -> impl Iterator<Item = Split> {
     ranges.into_iter().map(|(range, rows)| Split { partitions: partitions.to_vec(), range, rows })
+}
+
+/// Bytes of each row, where the schema says it: none of its values may be longer than in another row, or missing.
+fn fixed_row_bytes(fields: &[Field]) -> Option<u64> {
+    let widths = fields.iter().map(|field| field.data_type.fixed_bytes(field.dim()).filter(|_| !field.nullable));
+    widths.sum::<Option<usize>>().map(|bytes| (bytes as u64).max(1))
 }
 
 /// Bytes of one row, from the first rows.
