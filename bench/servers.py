@@ -18,14 +18,15 @@ ROOT = Path(__file__).resolve().parent.parent
 IDLE = 0.2
 SETTLED_AFTER = 1.0
 SETTLE_LIMIT = 60.0
+UNMERGED = "dataCoord.compaction.enableAutoCompaction=false"
 # The process of each server that runs, by its address.
 PROCESSES: dict[str, int] = {}
 
 
 @contextlib.contextmanager
-def server(kind: str = "milvus") -> Iterator[str]:
+def server(kind: str = "milvus", *settings: str) -> Iterator[str]:
     """A server for as long as the block runs. It ends when its supervisor's input is closed, so also with this process."""
-    command = [sys.executable, str(ROOT / "servers" / "serve.py"), kind]
+    command = [sys.executable, str(ROOT / "servers" / "serve.py"), kind, *settings]
     supervisor = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert supervisor.stdin is not None and supervisor.stdout is not None
     event: dict[str, Any] = {}
@@ -43,8 +44,11 @@ def server(kind: str = "milvus") -> Iterator[str]:
 
 @contextlib.contextmanager
 def pair(kind: str = "milvus") -> Iterator[tuple[str, str]]:
-    """Two fresh servers, source and target: what one shape left in their memory must not slow the next one."""
-    with server(kind) as old, server(kind) as new:
+    """Two fresh servers, source and target: what one shape left in their memory must not slow the next one.
+
+    The source merges only what it is told to. Left alone, it would merge what it was just filled with in the middle of a copy.
+    """
+    with server(kind, *([UNMERGED] if kind == "milvus" else [])) as old, server(kind) as new:
         yield old, new
 
 
