@@ -31,6 +31,11 @@ class Job:
     scale: float
     huge: bool
 
+    @property
+    def often(self) -> int:
+        """Copies by each side of what is copied in a few seconds, where one run differs from the next by more."""
+        return 2 * self.rounds if self.rounds > 1 else 1
+
     def shape(self, shape: Shape) -> Shape:
         return shape.of(max(int(shape.rows * self.scale), 1000))
 

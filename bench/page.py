@@ -21,7 +21,8 @@ How fast vecferry moves collections, side by side with other ways of moving them
 written by `make bench`, which anybody can run: it needs Linux, Python, Cargo and some minutes, and starts the servers itself.
 
 Each side runs in a fresh process, in turn and several times over, on the same two servers of this machine. The target is dropped
-between, and each begins when the servers are idle, so that none pays for what the one before left them to do. Figures are medians, with
+between, and each begins when the servers are idle, so that none pays for what the one before left them to do. The source has merged its
+segments before, and does not by itself meanwhile (`dataCoord.compaction.enableAutoCompaction` is off there). Figures are medians, with
 the least and the most in brackets; ratios are ratios of medians. Servers and clients share the machine's processors, so every second of
 processor time that a client takes is missing to the servers: on machines of their own, servers are faster, and the sides lie closer
 together where the servers are what one waits for.

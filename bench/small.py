@@ -22,8 +22,6 @@ from shapes import UNLIMITED, Shape, address, create, inserts
 COLLECTIONS = 200
 SHAPE = Shape("small", "many small collections", 500, 128)
 THREADS = (8, 16)
-# One copy of two hundred collections takes minutes, for loading them above all.
-ROUNDS = 2
 POLL = 0.05
 LIMIT = 600.0
 INDEX_FINISHED = 3
@@ -164,10 +162,10 @@ def measure(job: Job) -> list[Section]:
     collections = names(job)
     applied: list[ferry.Applied] = []
     alone: list[Calls] = []
+    at_once = THREADS[0]
     with pair() as (old, new):
         fill(old, collections)
-        rounds = min(job.rounds, ROUNDS)
-        for number in range(rounds):
+        for number in range(job.often):
             plan = ferry.plan(old, new, collections)
             settle()
             applied.append(ferry.apply(job.binary, job.folder / f"small-{number}", plan))
@@ -176,10 +174,11 @@ def measure(job: Job) -> list[Section]:
             server.drop()
             server.close()
             if number == 0:
+                # Chosen for being quick, these do not count.
                 tried = [calls(new, collections, at_once, False) for at_once in THREADS]
-                alone.append(min(tried, key=lambda one: one.made))
+                at_once = min(tried, key=lambda one: one.made).threads
             # Loading takes long and is the same each time, so it is done once.
-            alone.append(calls(new, collections, alone[0].threads, number + 1 == rounds))
+            alone.append(calls(new, collections, at_once, number + 1 == job.often))
             print(f"  small    calls alone: {alone[-1].made:.1f} s", flush=True)
     return [section(job, applied, alone)]
 
@@ -190,11 +189,11 @@ def section(job: Job, applied: list[ferry.Applied], alone: list[Calls]) -> Secti
     made = spread([one.made for one in alone])
     load = alone[-1].took["load"]
     text = (
-        f"{count} collections of {SHAPE.rows} rows of {SHAPE.dim} dimensions, in one plan with `verify: counts`, whole. Beside it stand the "
+        f"{count} collections of {SHAPE.rows} rows of {SHAPE.dim} dimensions, in one plan with `verify: counts`, whole, {len(applied)} times. Beside it stand the "
         f"target's own calls with nothing else: create, index and flush of the same {count} collections, in the order that is quickest (the "
         "index before the rows; Milvus 2.3.5 can take a minute over indexes that come after), "
         f"{alone[0].threads} in parallel, of {' and '.join(map(str, THREADS))}; the flush is one call for all. The rows are put in between "
-        "with the clock stopped. By their counts vecferry proves them without loading a target; what loading them would cost, as `verify: full` does, was "
+        "with the clock stopped. The flush takes the server half or twice as long from one time to the next. By their counts vecferry proves them without loading a target; what loading them would cost, as `verify: full` does, was "
         "measured once."
     )
     table = Table(["median (min … max)", "seconds", "vecferry beside it"])
