@@ -14,11 +14,13 @@ from figures import Claim, Section, Table
 from servers import ROOT, commit, memory, processor, said
 
 PAGE = ROOT / "docs" / "benchmarks.md"
+# Kept by hand: what a run on another machine found.
+EARLIER = ROOT / "bench" / "earlier.md"
 INTRO = """\
 # Benchmarks
 
 How fast vecferry moves collections, side by side with other ways of moving them, on the same servers and the same rows. This page is
-written by `make bench`, which anybody can run: it needs Linux, Python, Cargo and some minutes, and starts the servers itself.
+written by `make bench`, which anybody can run: it needs Linux, Python, Cargo and three quarters of an hour, and starts the servers itself.
 
 Each side runs in a fresh process, in turn and several times over, on the same two servers of this machine. The target is dropped
 between, and each begins when the servers are idle, so that none pays for what the one before left them to do. The source has merged its
@@ -86,4 +88,4 @@ def write(sections: list[Section], binary: Path) -> str:
     """The page."""
     claims = [claim for section in sections for claim in section.claims]
     parts = [INTRO.strip(), *([QUICK] if "--quick" in sys.argv else []), *([verdicts(claims)] if claims else []), machine(binary), WORDS.strip()]
-    return "\n\n".join([*parts, *(section.markdown() for section in sections)]) + "\n"
+    return "\n\n".join([*parts, *(section.markdown() for section in sections), EARLIER.read_text().strip()]) + "\n"
