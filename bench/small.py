@@ -189,12 +189,12 @@ def section(job: Job, applied: list[ferry.Applied], alone: list[Calls]) -> Secti
     made = spread([one.made for one in alone])
     load = alone[-1].took["load"]
     text = (
-        f"{count} collections of {SHAPE.rows} rows of {SHAPE.dim} dimensions, in one plan with `verify: counts`, whole, {len(applied)} times. Beside it stand the "
-        f"target's own calls with nothing else: create, index and flush of the same {count} collections, in the order that is quickest (the "
+        f"{count} collections of {SHAPE.rows} rows of {SHAPE.dim} dimensions, in one plan with `verify: counts`, whole, {len(applied)} times. "
+        f"Beside it stand the target's own calls with nothing else: create, index and flush of the same {count} collections, in the order that is quickest (the "
         "index before the rows; Milvus 2.3.5 can take a minute over indexes that come after), "
         f"{alone[0].threads} in parallel, of {' and '.join(map(str, THREADS))}; the flush is one call for all. The rows are put in between "
-        "with the clock stopped. The flush takes the server half or twice as long from one time to the next. By their counts vecferry proves them without loading a target; what loading them would cost, as `verify: full` does, was "
-        "measured once."
+        "with the clock stopped. The flush takes the server half or twice as long from one time to the next. By their counts vecferry proves "
+        "them without loading a target; what loading them would cost, as `verify: full` does, was measured once."
     )
     table = Table(["median (min … max)", "seconds", "vecferry beside it"])
     table.rows += [
