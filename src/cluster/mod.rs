@@ -140,8 +140,9 @@ pub trait ReadSide: Send + Sync {
     /// Now: a moment that sees all writes that were acknowledged before the call.
     async fn moment(&self, database: &str, collection: &str) -> Result<Moment>;
 
-    /// The same for a collection that is yet to be loaded, where the server gives one out; never a snapshot. By the time the collection
-    /// is loaded, no query has to wait for it any more.
+    /// The same before a collection is known or loaded, where the server gives one out; never a snapshot. The first query at a moment
+    /// waits until the server has come so far, a fifth of a second and more: by the time that the collection is known or loaded, none
+    /// has to wait for this one any more.
     async fn moment_before_load(&self) -> Result<Option<Moment>> {
         Ok(None)
     }

@@ -129,8 +129,8 @@ pub async fn look(
     Ok(View { store, stages, changes, details, warnings, plans, saved_plan: None, not_selected, clouds })
 }
 
-/// As of when a source is looked at, where that can be said before a collection is known. The first query at a timestamp waits until
-/// the server has come so far, a fifth of a second and more, and that goes by while schemas are read.
+/// As of when a source is looked at, where that can be said before its schemas are read. Where it cannot, the first collection that is
+/// counted finds it.
 async fn moment(source: &dyn ReadSide, depth: Depth) -> OnceLock<Moment> {
     let taken = if depth == Depth::Schemas { None } else { source.moment_before_load().await.ok().flatten() };
     taken.map_or_else(OnceLock::new, OnceLock::from)
@@ -367,8 +367,7 @@ async fn rows_of_source(
         Some(moment) => *moment,
         None => {
             let moment = read.moment(database, &source.name).await?;
-            // The first query at a timestamp waits until the server has come so far, so all collections are looked at as of the same
-            // one. A snapshot is of one collection alone.
+            // All collections are looked at as of the same one, so that one of them alone waits for it. A snapshot is of one collection.
             if !moment.snapshot {
                 let _ = shared.set(moment);
             }
