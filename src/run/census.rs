@@ -201,3 +201,19 @@ async fn row_bytes(read: &dyn ReadSide, scan: &Scan, fields: &[Field]) -> Result
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_as_long_as_its_schema_says_only_where_no_value_may_be_longer_or_missing() {
+        let key = Field::new("id", DataType::Int64);
+        let year = Field::new("year", DataType::Int32);
+        assert_eq!(fixed_row_bytes(&[key.clone(), year.clone()]), Some(12));
+        assert_eq!(fixed_row_bytes(&[key.clone(), Field::new("title", DataType::VarChar)]), None);
+        assert_eq!(fixed_row_bytes(&[key.clone(), Field::new("terms", DataType::SparseFloatVector)]), None);
+        assert_eq!(fixed_row_bytes(&[key.clone(), Field::dynamic()]), None);
+        assert_eq!(fixed_row_bytes(&[key, Field { nullable: true, ..year }]), None);
+    }
+}
