@@ -16,6 +16,7 @@ use milvus::proto::schema::{
 use prost::Message;
 
 use crate::cluster::Destination;
+use crate::cluster::milvus::gather::Gatherer;
 use crate::cluster::milvus::{capabilities_of, decode, encode, wire};
 use crate::collection::{
     Capabilities, CollectionSchema, DYNAMIC_FIELD, DataType, Field, LiveCollection, LoadState, RowBatch, RowHasher,
@@ -23,6 +24,8 @@ use crate::collection::{
 use crate::mapping::{self, Columns};
 use crate::plan;
 
+/// Bytes of a frame, at most.
+const FRAME: usize = 16 << 10;
 /// The servers that all of it is between.
 const VERSION: &str = "2.3.5";
 
@@ -71,9 +74,11 @@ impl Answer {
         self.bytes.len() as u64
     }
 
-    /// From the bytes to a batch.
+    /// From the frames that servers send the bytes in to a batch.
     pub fn decode(&self) -> Rows {
-        let answer = wire::Answer::decode(self.bytes.clone()).expect("an answer");
+        let mut gatherer = Gatherer::of(self.bytes.len());
+        self.bytes.chunks(FRAME).for_each(|frame| gatherer.take(frame));
+        let answer = wire::Answer::decode(gatherer.gathered()).expect("an answer");
         let batch = decode::batch(&self.fields, answer.fields_data).expect("an answer as servers give it");
         Rows { fields: self.fields.clone(), batch }
     }

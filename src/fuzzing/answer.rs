@@ -4,12 +4,12 @@ mod damage;
 mod honest;
 
 use arbitrary::{Result, Unstructured};
-use bytes::Bytes;
 use milvus::proto::common::Status;
 use milvus::proto::milvus::{DescribeCollectionResponse, QueryResults};
 use milvus::proto::schema::FieldData;
 use prost::Message;
 
+use crate::cluster::milvus::gather::{Gathered, Gatherer};
 use crate::cluster::milvus::{capabilities, decode, describe, encode, status, wire};
 use crate::collection::{DYNAMIC_FIELD, DataType, Field, KeyRange, RowBatch, RowHasher};
 
@@ -31,7 +31,9 @@ pub fn answer(bytes: &[u8]) {
 fn raw(source: &mut Unstructured<'_>) -> Result<()> {
     let (fields, _) = honest::fields(source)?;
     let bytes = source.peek_bytes(source.len()).unwrap_or_default();
-    if let Ok(message) = wire::Answer::decode(bytes) {
+    let message = wire::Answer::decode(gathered(bytes));
+    assert_eq!(message.as_ref().ok(), wire::Answer::decode(bytes).ok().as_ref());
+    if let Ok(message) = message {
         let _count = decode::count(&message.fields_data);
         accept(&fields, message.fields_data);
     }
@@ -103,7 +105,14 @@ fn damaged_answer(source: &mut Unstructured<'_>) -> Result<()> {
 /// Columns as they come over the wire.
 fn sent(fields_data: Vec<FieldData>) -> Vec<wire::Column> {
     let bytes = QueryResults { fields_data, ..QueryResults::default() }.encode_to_vec();
-    wire::Answer::decode(Bytes::from(bytes)).expect("what was encoded").fields_data
+    wire::Answer::decode(gathered(&bytes)).expect("what was encoded").fields_data
+}
+
+/// A message that comes in several frames, which end anywhere.
+fn gathered(bytes: &[u8]) -> Gathered {
+    let mut gatherer = Gatherer::of(bytes.len());
+    bytes.chunks(bytes.len() % 61 + 1).for_each(|frame| gatherer.take(frame));
+    gatherer.gathered()
 }
 
 fn accept(fields: &[Field], answer: Vec<wire::Column>) {

@@ -14,7 +14,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as TonicEndpoint, Identity};
 
 use super::polling::Waiting;
-use super::rope::Ropeway;
+use super::ropeway::Ropeway;
 use super::socket::Connector;
 use super::{status, wire};
 use crate::cluster::error::chain;
@@ -23,7 +23,7 @@ use crate::plan::resolved::{Auth, Endpoint, Tls};
 
 /// Largest answer that is accepted. Milvus sends up to 256 MiB since 2.4, which is more than a process may have memory for; what
 /// does not fit is asked for in smaller pages.
-const MAX_ANSWER: usize = 64 << 20;
+pub const MAX_ANSWER: usize = 64 << 20;
 /// Largest request that is sent; what a server takes is for the server to say.
 pub const MAX_REQUEST: usize = 256 << 20;
 

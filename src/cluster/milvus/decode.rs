@@ -15,6 +15,7 @@ use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuf
 use arrow_schema::{DataType as Arrow, Field as ArrowField};
 use bytes::Bytes;
 
+use super::gather;
 use super::values::{self, Refused, Spans, Values};
 use super::wire::{self, Column, Data, Malformed, Piece, Pieces};
 use crate::collection::{BatchError, DataType, Field, RowBatch};
@@ -35,7 +36,7 @@ pub fn batch(fields: &[Field], mut answer: Vec<Column>) -> Result<RowBatch, Batc
     if rows == 0 {
         for data in answer {
             let Some(field) = fields.iter().find(|field| field.name == data.name) else { continue };
-            match column(field, data, 0, 0) {
+            match column(field, data, 0) {
                 Err(BatchError::Length { rows: 1.., .. }) if !has_keys => {
                     return Err(BatchError::MissingColumn(key.name.clone()));
                 }
@@ -45,8 +46,6 @@ pub fn batch(fields: &[Field], mut answer: Vec<Column>) -> Result<RowBatch, Batc
         }
         return RowBatch::new(fields, fields.iter().map(empty).collect::<Result<_, _>>()?);
     }
-    // A column that shares the memory of the answer keeps all of it from being freed, so only one that is most of it may.
-    let bytes: usize = answer.iter().map(|data| message(data).map_or(0, Bytes::len)).sum();
     let columns = fields
         .iter()
         .map(|field| {
@@ -54,7 +53,7 @@ pub fn batch(fields: &[Field], mut answer: Vec<Column>) -> Result<RowBatch, Batc
                 .iter()
                 .position(|data| data.name == field.name)
                 .ok_or_else(|| BatchError::MissingColumn(field.name.clone()))?;
-            column(field, answer.swap_remove(position), rows, bytes / 2)
+            column(field, answer.swap_remove(position), rows)
         })
         .collect::<Result<Vec<_>, _>>()?;
     RowBatch::new(fields, columns)
@@ -75,10 +74,6 @@ pub fn count(answer: &[Column]) -> Option<i64> {
 fn empty(field: &Field) -> Result<ArrayRef, BatchError> {
     let form = field.arrow().ok_or_else(|| BatchError::Unsupported(field.name.clone()))?;
     Ok(new_empty_array(&form))
-}
-
-fn message(column: &Column) -> Option<&Bytes> {
-    column.data.as_ref().map(|(Data::Scalars(bytes) | Data::Vectors(bytes) | Data::Structs(bytes))| bytes)
 }
 
 fn key_rows(data: &Column) -> Result<usize, Malformed> {
@@ -119,8 +114,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// One column, with nulls where its validity says so. It may share the memory of the answer if it is `large` or larger.
-fn column(field: &Field, data: Column, rows: usize, large: usize) -> Result<ArrayRef, BatchError> {
+/// One column, with nulls where its validity says so.
+fn column(field: &Field, data: Column, rows: usize) -> Result<ArrayRef, BatchError> {
     let malformed = |Malformed| BatchError::Malformed(field.name.clone());
     let (values, inner) = match &data.data {
         Some(Data::Scalars(message)) => {
@@ -135,7 +130,7 @@ fn column(field: &Field, data: Column, rows: usize, large: usize) -> Result<Arra
         Some(Data::Vectors(message)) => {
             let parts = Parts::of(message, 2..=8, 9).map_err(malformed)?;
             let values = match parts.data {
-                Some((tag, values)) => vector(field, tag, message.slice_ref(values), parts.dim, large)?,
+                Some((tag, values)) => vector(field, tag, message.slice_ref(values), parts.dim)?,
                 None => empty(field)?,
             };
             (values, parts.valid)
@@ -246,30 +241,29 @@ fn list(field: &Field, message: &[u8]) -> Result<ListArray, BatchError> {
 }
 
 /// Values of a vector column, without nulls. `tag` says which member of `VectorField` they are.
-fn vector(field: &Field, tag: u32, message: Bytes, dim: usize, large: usize) -> Result<ArrayRef, BatchError> {
+fn vector(field: &Field, tag: u32, message: Bytes, dim: usize) -> Result<ArrayRef, BatchError> {
     let mismatch = |found: String| BatchError::Type { column: field.name.clone(), found, expected: field.type_text() };
     let malformed = |Malformed| BatchError::Malformed(field.name.clone());
     let declared = field.dim();
     if field.data_type != DataType::SparseFloatVector && declared != Some(dim) {
         return Err(mismatch(format!("vectors of dimension {dim}")));
     }
-    let share = message.len() >= large;
     match (field.data_type, tag) {
         (DataType::FloatVector, 2) => {
-            let values = numbers(wire::fixed::<4>(&message).map_err(malformed)?, share);
+            let values = numbers(wire::fixed::<4>(&message).map_err(malformed)?);
             fixed_list(field, Arrow::Float32, dim, Arc::new(Float32Array::new(values, None)))
         }
         (DataType::Float16Vector, 4) => {
             if !message.len().is_multiple_of(2) {
                 return Err(BatchError::Length { column: field.name.clone(), rows: message.len(), expected: dim });
             }
-            fixed_list(field, Arrow::Float16, dim, Arc::new(Float16Array::new(numbers(message, share), None)))
+            fixed_list(field, Arrow::Float16, dim, Arc::new(Float16Array::new(numbers(message), None)))
         }
         (DataType::Int8Vector, 7) => {
-            fixed_list(field, Arrow::Int8, dim, Arc::new(Int8Array::new(numbers(message, share), None)))
+            fixed_list(field, Arrow::Int8, dim, Arc::new(Int8Array::new(numbers(message), None)))
         }
-        (DataType::BFloat16Vector, 5) => fixed_bytes(field, dim.saturating_mul(2), message, share),
-        (DataType::BinaryVector, 3) => fixed_bytes(field, dim.div_ceil(8), message, share),
+        (DataType::BFloat16Vector, 5) => fixed_bytes(field, dim.saturating_mul(2), message),
+        (DataType::BinaryVector, 3) => fixed_bytes(field, dim.div_ceil(8), message),
         (DataType::SparseFloatVector, 6) => {
             let mut rows = Spans::default();
             rows.append(&message).map_err(malformed)?;
@@ -279,12 +273,13 @@ fn vector(field: &Field, tag: u32, message: Bytes, dim: usize, large: usize) -> 
     }
 }
 
-/// Numbers in the memory of the answer, if they may stay there and begin at an address that such numbers may stand at, and
-/// otherwise in memory of their own.
-fn numbers<T: ArrowNativeType>(bytes: Bytes, share: bool) -> ScalarBuffer<T> {
+/// Numbers where they lie, if that is the memory of their column alone and they begin at an address that such numbers may stand at,
+/// and otherwise copied. Sharing other memory would keep all of it from being freed.
+fn numbers<T: ArrowNativeType>(bytes: Bytes) -> ScalarBuffer<T> {
     let values = bytes.len() / size_of::<T>();
     let aligned = bytes.as_ptr().align_offset(align_of::<T>()) == 0;
-    let buffer = if share && aligned { Buffer::from(bytes) } else { Buffer::from_slice_ref(&bytes[..]) };
+    let buffer =
+        if aligned && bytes.len() >= gather::LARGE { Buffer::from(bytes) } else { Buffer::from_slice_ref(&bytes[..]) };
     ScalarBuffer::new(buffer, 0, values)
 }
 
@@ -298,12 +293,12 @@ fn fixed_list(field: &Field, item: Arrow, dim: usize, values: ArrayRef) -> Resul
         .map_err(|error| BatchError::Arrow(error.to_string()))
 }
 
-fn fixed_bytes(field: &Field, width: usize, bytes: Bytes, share: bool) -> Result<ArrayRef, BatchError> {
+fn fixed_bytes(field: &Field, width: usize, bytes: Bytes) -> Result<ArrayRef, BatchError> {
     if width == 0 || !bytes.len().is_multiple_of(width) {
         return Err(BatchError::Length { column: field.name.clone(), rows: bytes.len(), expected: width });
     }
     let width = i32::try_from(width).map_err(|_| BatchError::Unsupported(field.name.clone()))?;
-    FixedSizeBinaryArray::try_new(width, numbers::<u8>(bytes, share).into_inner(), None)
+    FixedSizeBinaryArray::try_new(width, numbers::<u8>(bytes).into_inner(), None)
         .map(|array| Arc::new(array) as ArrayRef)
         .map_err(|error| BatchError::Arrow(error.to_string()))
 }

@@ -5,21 +5,13 @@
 //! in memory a second time, and each piece is still in the processor's cache when it is sent. What else the wire wants in another
 //! form (integers, lists) was written when the request was made, and is little.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::vec;
 
 use arrow_array::GenericByteArray;
 use arrow_array::types::ByteArrayType;
 use arrow_buffer::{Buffer, OffsetBuffer};
 use bytes::{BufMut, Bytes, BytesMut};
-use http_body::Frame;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
-use tonic::body::Body;
-use tonic::codegen::{Service, http};
-use tonic::transport::Channel;
-use tonic::transport::channel::ResponseFuture;
 
 /// Bytes of the pieces that are written anew, about; and of the smallest that are sent from where they lie.
 const PIECE: usize = 64 << 10;
@@ -71,13 +63,6 @@ impl Rope {
     /// Its bytes from the first to the last.
     pub fn pieces(self) -> Pieces {
         Pieces { strands: self.strands.into_iter(), next: None, row: 0, written: BytesMut::new() }
-    }
-
-    /// A request with this as its message, for [`Ropeway`] to send.
-    pub fn into_request(self) -> tonic::Request<()> {
-        let mut request = tonic::Request::new(());
-        request.extensions_mut().insert(self);
-        request
     }
 }
 
@@ -133,59 +118,9 @@ fn write_each(offsets: &OffsetBuffer<i32>, values: &Buffer, mut row: usize, out:
     row
 }
 
-/// A connection that takes the message of a request from its rope, where it has one: the library would have it written to one
-/// piece of memory first.
-#[derive(Debug, Clone)]
-pub struct Ropeway(pub Channel);
-
-impl Service<http::Request<Body>> for Ropeway {
-    type Response = http::Response<Body>;
-    type Error = tonic::transport::Error;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        if let Some(rope) = request.extensions_mut().remove::<Rope>() {
-            *request.body_mut() = Body::new(Sending::of(rope));
-        }
-        self.0.call(request)
-    }
-}
-
-/// The body of such a request.
-struct Sending {
-    /// Whether the message is compressed, which none is, and its length: what gRPC puts before each.
-    head: Option<Bytes>,
-    pieces: Pieces,
-}
-
-impl Sending {
-    fn of(rope: Rope) -> Self {
-        let mut head = BytesMut::with_capacity(5);
-        head.put_u8(0);
-        // Who sends has refused what is larger than a request may be, which is far less.
-        head.put_u32(u32::try_from(rope.len()).unwrap_or(u32::MAX));
-        Self { head: Some(head.freeze()), pieces: rope.pieces() }
-    }
-}
-
-impl http_body::Body for Sending {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let piece = self.head.take().or_else(|| self.pieces.next());
-        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use arrow_array::StringArray;
-    use http_body::Body as _;
     use proptest::prelude::*;
     use prost::encoding::{bytes as raw, string};
 
@@ -243,17 +178,5 @@ mod tests {
         let pieces: Vec<Bytes> = rope.pieces().collect();
         assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [1, PIECE, 1]);
         assert_eq!(pieces[1].as_ptr(), values.as_ptr());
-    }
-
-    #[tokio::test]
-    async fn a_message_is_sent_behind_its_length() {
-        let mut rope = Rope::default();
-        rope.bytes(vec![9; 3]);
-        let mut sending = Box::pin(Sending::of(rope));
-        let mut sent = Vec::new();
-        while let Some(frame) = std::future::poll_fn(|cx| sending.as_mut().poll_frame(cx)).await {
-            sent.extend_from_slice(&frame.unwrap().into_data().unwrap());
-        }
-        assert_eq!(sent, [0, 0, 0, 0, 3, 9, 9, 9]);
     }
 }

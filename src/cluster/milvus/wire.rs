@@ -8,14 +8,16 @@
 use bytes::{Buf, Bytes};
 use milvus::proto::common::Status;
 use milvus::proto::milvus::{MutationResult, QueryRequest};
+use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint};
 use tonic::client::Grpc;
 use tonic::codec::ProstCodec;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::service::interceptor::InterceptedService;
 
-use super::client::{Credentials, MAX_REQUEST};
-use super::rope::{Rope, Ropeway};
+use super::client::{Credentials, MAX_ANSWER, MAX_REQUEST};
+use super::rope::Rope;
+use super::ropeway::{self, Ropeway};
 
 /// The connection that rows go through; cloning it is cheap.
 pub type Rows = Grpc<InterceptedService<Ropeway, Credentials>>;
@@ -172,7 +174,16 @@ pub fn fixed<const W: usize>(message: &Bytes) -> Result<Bytes, Malformed> {
 
 /// Asks for rows.
 pub async fn query(rows: Rows, request: QueryRequest) -> Result<tonic::Response<Answer>, tonic::Status> {
-    unary(rows, "/milvus.proto.milvus.MilvusService/Query", tonic::Request::new(request)).await
+    let request = ropeway::gathering(request, MAX_ANSWER);
+    beside(async move {
+        let answer = unary(rows, "/milvus.proto.milvus.MilvusService/Query", request).await?;
+        let message = ropeway::gathered(answer).ok_or_else(|| tonic::Status::internal("the answer is no message"))?;
+        let (metadata, message, extensions) = message.into_parts();
+        // As the library says it.
+        let answer = Answer::decode(message).map_err(|error| tonic::Status::internal(error.to_string()))?;
+        Ok(tonic::Response::from_parts(metadata, answer, extensions))
+    })
+    .await
 }
 
 /// Sends rows that are to be inserted.
@@ -188,7 +199,7 @@ pub async fn upsert(rows: Rows, request: Rope) -> Result<tonic::Response<Mutatio
 async fn send(rows: Rows, path: &'static str, request: Rope) -> Result<tonic::Response<MutationResult>, tonic::Status> {
     match too_large(&request) {
         Some(refused) => Err(refused),
-        None => unary(rows, path, request.into_request()).await,
+        None => beside(unary(rows, path, ropeway::sending(request))).await,
     }
 }
 
@@ -209,10 +220,15 @@ where
     Q: prost::Message + 'static,
     R: prost::Message + Default + 'static,
 {
-    let mut call = Call(tokio::spawn(async move {
-        rows.ready().await.map_err(|error| tonic::Status::unknown(format!("Service was not ready: {error}")))?;
-        rows.unary(request, PathAndQuery::from_static(path), ProstCodec::default()).await
-    }));
+    rows.ready().await.map_err(|error| tonic::Status::unknown(format!("Service was not ready: {error}")))?;
+    rows.unary(request, PathAndQuery::from_static(path), ProstCodec::default()).await
+}
+
+/// Waits for a request that goes its way as a [`Call`].
+async fn beside<R: Send + 'static>(
+    request: impl Future<Output = Result<R, tonic::Status>> + Send + 'static,
+) -> Result<R, tonic::Status> {
+    let mut call = Call(tokio::spawn(request));
     match (&mut call.0).await {
         Ok(answer) => answer,
         Err(error) => match error.try_into_panic() {
