@@ -27,10 +27,10 @@ from shapes import SHAPES
 
 
 def passages(job: Job) -> list[Section]:
-    of = copies.measure(job, SHAPES["768"], levels.LEVELS)
+    of = copies.measure(job, SHAPES["768"])
     section = copies.section(of)
     section.claims = copies.claims(of)
-    return [section, levels.section(of)]
+    return [section]
 
 
 def vectors(job: Job) -> list[Section]:
@@ -43,6 +43,7 @@ def shape(name: str) -> Callable[[Job], list[Section]]:
 
 PARTS: dict[str, Callable[[Job], list[Section]]] = {
     "768": passages,
+    "levels": levels.measure,
     "small": small.measure,
     "growth": growth.measure,
     "128": vectors,
