@@ -16,7 +16,7 @@ use crate::cluster::{self, ClusterError, ErrorKind, Moment, ReadSide, Scan, Writ
 use crate::collection::{DEFAULT_PARTITION, Field, LiveCollection, LoadState};
 use crate::diff::{self, ChangeSet, MARK_ROWS, Place, Prior, RowDiff, Rows, Seen, StateTrouble, decide};
 use crate::mapping::{self, Mapping};
-use crate::plan::resolved::{Endpoint, Migration, OnExisting, SPLIT_ROWS, Verify};
+use crate::plan::resolved::{Endpoint, Migration, OnExisting, Verify};
 use crate::plan::tiers::{self, Class};
 use crate::plan::{Loaded, ResolvedPlan};
 use crate::run::{
@@ -30,8 +30,8 @@ use crate::state::{JobId, StateError, Store};
 const AT_ONCE: usize = 32;
 /// Most rows whose dynamic field is gone through without being asked, to name the keys that are left behind.
 const DYNAMIC_ROWS: u64 = 1_000_000;
-/// Splits of a census that is only about keys.
-const KEYS_ALONE: SplitSize = SplitSize { rows: SPLIT_ROWS, bytes: u64::MAX };
+/// Splits of a census that is only about keys, whose bytes nobody knows.
+const KEYS_ALONE: SplitSize = SplitSize { rows: 40_000, bytes: u64::MAX };
 
 /// Looks at everything that is selected, and decides. With `waiting`, clusters of Zilliz Cloud that cannot be talked to yet are
 /// waited for, and resumed where the plan allows it.

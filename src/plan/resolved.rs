@@ -78,8 +78,8 @@ pub struct Limits {
     pub split_rows: u64,
 }
 
-/// Most rows of a split, where nothing else is said: servers answer larger ones slowly, and progress would be coarse.
-pub const SPLIT_ROWS: u64 = 40_000;
+/// Most rows of a split, where nothing else is said: as many short ones as its bytes may be. Splits of smaller collections have less.
+pub const SPLIT_ROWS: u64 = 200_000;
 
 /// One `collections:` entry.
 #[derive(Debug, Clone)]

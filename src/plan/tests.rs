@@ -83,7 +83,7 @@ fn defaults_are_filled_in_and_references_followed() {
     ));
     assert_eq!(migration.limits.write_mb_per_s, Some(2.5));
     assert_eq!(migration.limits.concurrency, 4);
-    assert_eq!(migration.limits.split_rows, 40_000);
+    assert_eq!(migration.limits.split_rows, 200_000);
     let [articles, logs] = migration.selections.as_slice() else {
         panic!("two selections");
     };
@@ -104,7 +104,7 @@ fn defaults_are_filled_in_and_references_followed() {
 fn the_rows_of_a_split_are_the_plans_before_the_machines() {
     let limits = |rows| LimitsSpec { split_rows: rows, ..LimitsSpec::default() };
     let rows = |migration, machine| settings::limits(Some(&limits(migration)), Some(&limits(machine))).split_rows;
-    assert_eq!([rows(Some(1), Some(2)), rows(None, Some(2)), rows(None, None)], [1, 2, 40_000]);
+    assert_eq!([rows(Some(1), Some(2)), rows(None, Some(2)), rows(None, None)], [1, 2, 200_000]);
     let text = PLAN.replace("{write_mb_per_s: 2.5}", "{split_rows: 0}");
     assert_eq!(codes(&text), [Code::OutOfRange]);
 }
