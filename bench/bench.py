@@ -46,11 +46,12 @@ PARTS: dict[str, Callable[[Job], list[Section]]] = {
     "levels": levels.measure,
     "small": small.measure,
     "growth": growth.measure,
+    "client": alone.measure,
+    "memory": peaks.measure,
+    # What has nothing to show comes last.
     "128": vectors,
     "varchar": shape("varchar"),
     "sparse": shape("sparse"),
-    "memory": peaks.measure,
-    "client": alone.measure,
 }
 
 
@@ -69,10 +70,11 @@ def main() -> None:
         job = Job(binary, folder, 1 if args.quick else args.rounds, 0.1 if args.quick else 1.0, args.huge)
         for name in args.shape or PARTS:
             sections += PARTS[name](job)
-    written = page.write(sections, binary)
+            written = page.write(sections, binary)
+            # After each part, because who ends this early wants to keep what was measured.
+            if args.page or not (args.shape or args.quick):
+                page.PAGE.write_text(written)
     print(f"\n{written}")
-    if args.page or not (args.shape or args.quick):
-        page.PAGE.write_text(written)
 
 
 if __name__ == "__main__":
