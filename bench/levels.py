@@ -1,5 +1,7 @@
 """What each level of verification adds to a copy, beside what reading the target once costs."""
 
+from dataclasses import replace
+
 from copies import READ_AT_ONCE, Job, Sides
 from ferry import Applied
 from figures import Claim, Section, Spread, Table, spread, whole
@@ -16,7 +18,7 @@ PROVING = ("flushing", "indexing", "verifying")
 
 def measure(job: Job) -> list[Section]:
     """Each level in turn, on the same servers."""
-    shape = job.shape(SHAPES["768"].of(ROWS))
+    shape = job.shape(replace(SHAPES["768"], name="levels", rows=ROWS))
     with pair() as (old, new):
         fill(old, shape)
         of = Sides(job, shape, old, new)
