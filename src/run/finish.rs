@@ -34,18 +34,18 @@ impl Job<'_> {
         }
         self.phase("flushing").await?;
         let looks = self.looks();
-        let (moved, read) = futures::try_join!(self.look_at_source(&looks), self.flush_and_read(&looks))?;
-        let (was_loaded, there) = match read {
-            Some(read) => read,
-            None if moved.is_empty() => {
-                self.fence().await?;
+        let (moved, (was_loaded, there)) = if self.is_counted_by_the_server() {
+            let (moved, agrees) = futures::try_join!(self.look_at_source(&looks), self.flush_and_count())?;
+            self.fence().await?;
+            if agrees && moved.is_empty() {
                 return self.complete(self.proven_at_once()).await;
             }
-            None => {
-                // From here on it is changed and read.
-                self.fence().await?;
-                self.load_and_read(&looks).await?
-            }
+            // From here on it is changed and read.
+            (moved, self.load_and_read(&looks).await?)
+        } else {
+            // A flush keeps processors busy, a load mostly waits: what is read of the source meanwhile is read beside the load.
+            self.flush().await?;
+            futures::try_join!(self.look_at_source(&looks), self.load_and_read(&looks))?
         };
         let success = self.prove(looks, moved, there).await?;
         if success.mended > 0 {
@@ -59,24 +59,22 @@ impl Job<'_> {
         self.complete(success).await
     }
 
-    /// Flushes the target and looks at it. None where its number of rows is all that the plan asks for, and agrees.
-    async fn flush_and_read(&self, looks: &Looks) -> Result<Option<(bool, There)>, JobError> {
-        let (to, target) = (&self.entry.seen.to, &self.sides.target);
-        self.unless_stopped(target.flush(&to.database, &to.collection)).await?;
-        if self.is_counted_by_the_server() {
-            self.phase("indexing").await?;
-            // Where they were made before the rows came, there is nothing to look for.
-            match self.indexed_early.load(Ordering::Relaxed) {
-                true => self.wait_for_indexes().await?,
-                false => self.make_indexes(&self.mapping.indexes, &[]).await?,
-            }
-            self.phase("verifying").await?;
-            if self.agrees_with_the_server().await {
-                return Ok(None);
-            }
-            self.fence().await?;
+    async fn flush(&self) -> Result<(), JobError> {
+        let to = &self.entry.seen.to;
+        self.unless_stopped(self.sides.target.flush(&to.database, &to.collection)).await
+    }
+
+    /// Flushes the target, makes its indexes, and says whether its number of rows, which is all that the plan asks for, agrees.
+    async fn flush_and_count(&self) -> Result<bool, JobError> {
+        self.flush().await?;
+        self.phase("indexing").await?;
+        // Where they were made before the rows came, there is nothing to look for.
+        match self.indexed_early.load(Ordering::Relaxed) {
+            true => self.wait_for_indexes().await?,
+            false => self.make_indexes(&self.mapping.indexes, &[]).await?,
         }
-        self.load_and_read(looks).await.map(Some)
+        self.phase("verifying").await?;
+        Ok(self.agrees_with_the_server().await)
     }
 
     /// Loads the target and looks at it. Returns whether it was loaded before.

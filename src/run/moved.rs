@@ -1,6 +1,6 @@
 //! What somebody else wrote to the source while it was copied: noticed by looking at the source once more, named, and carried over.
 //!
-//! The first such look begins when the last row was copied, beside all that the target needs its time for, and it settles the moment that a
+//! The first such look begins when the last row was copied, beside what the target needs its time for, and it settles the moment that a
 //! run speaks of: what is written to the source afterwards is the next plan's. Where ranges had to be mended there is another one.
 //!
 //! The source is counted again whatever the level. Where the plan says that it is a live one (`live_source`), `verify: full` reads

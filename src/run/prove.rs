@@ -6,8 +6,8 @@
 //! sender died and landed after the upsert that was to replace it.
 //!
 //! The source is counted again, and as much of it read again as the plan asks for, so that what somebody wrote to it meanwhile is
-//! noticed, named and carried over; see `moved`. That needs nothing of the target, so it is done while the target is flushed,
-//! indexed and loaded.
+//! noticed, named and carried over; see `moved`. That needs nothing of the target, so it is done while the target is
+//! indexed and loaded, or while it is flushed where nothing is to be loaded.
 //!
 //! # As of when the target is read
 //!
