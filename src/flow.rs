@@ -26,7 +26,7 @@ use crate::diff::{self, ChangeSet, Entry, Work};
 use crate::plan::ResolvedPlan;
 use crate::plan::resolved::{OnExisting, Verify};
 use crate::run::{
-    self, Census, Execution, JobError, ManagedPair, Observer, Pace, Report, Side, Sides, SplitSize, Task, Verified,
+    self, Census, Execution, JobError, ManagedPair, Observer, Pace, Report, Rooms, Side, Sides, Task, Verified,
     compare_all,
 };
 use crate::state::{Remembered, StateError, Store};
@@ -89,10 +89,6 @@ pub struct Stage {
     pub sides: Sides,
     /// Its limits.
     pub pace: Pace,
-    /// Splits in flight at once.
-    pub at_once: usize,
-    /// How large a split may be.
-    pub split: SplitSize,
     /// The clusters as the migration service knows them, where it is to move the rows and can.
     pub managed: Option<Arc<ManagedPair>>,
     /// As of when its source was looked at.
@@ -275,7 +271,8 @@ async fn verify_one(
         let moment = read_source.moment(&seen.from.database, &source.name).await?;
         let source_scan = run::scan(&seen.from.database, source, seen.settings.filter.as_deref(), moment);
         let (groups, fields) = (run::groups(mapping), &mapping.columns.read);
-        let census = run::census(read_source, &source_scan, &groups, fields, stage.split, run::Keys::Cheaply).await?;
+        let rooms = Rooms::new(&stage.pace);
+        let census = run::census(read_source, &source_scan, &groups, fields, run::Keys::Cheaply, &rooms).await?;
         let total = census.rows.distinct();
         observer.event(&seen.address, &run::Event::Begun { done: 0, total, row_bytes: census.rows.row_bytes });
         observer.event(&seen.address, &run::Event::Phase("verifying"));
@@ -290,7 +287,7 @@ async fn verify_one(
             &census.splits,
             mapping,
             level,
-            (stage.at_once, stage.split),
+            &rooms,
             (observer, &seen.address),
         )
         .await

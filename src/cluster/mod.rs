@@ -166,10 +166,10 @@ pub trait ReadSide: Send + Sync {
     /// answer is the end. Complete also with doubled keys, of which it returns one.
     async fn read_next(&self, scan: &Scan, range: &KeyRange, fields: &[Field], limit: usize) -> Result<RowBatch>;
 
-    /// A thin sample of the keys in no order, spread over the collection as evenly as the server can make it, about `one_in` to
-    /// one or some thousands in all; none where the server or the collection does not allow it. It may be empty, and a key may
-    /// stand in it twice: it is good for choosing borders only.
-    async fn sample_keys(&self, scan: &Scan, one_in: u64) -> Result<Option<Vec<Key>>>;
+    /// A thin sample of the keys in no order, spread over the collection as evenly as the server can make it, about one out of
+    /// `one_in`, or some thousands in all, but not many more than `most`; none where the server or the collection does not allow it.
+    /// It may be empty, and a key may stand in it twice: it is good for choosing borders only.
+    async fn sample_keys(&self, scan: &Scan, one_in: u64, most: u64) -> Result<Option<Vec<Key>>>;
 
     /// Loads the collection and waits until all of it is.
     async fn load(&self, database: &str, collection: &str) -> Result<()>;

@@ -20,8 +20,8 @@ use crate::plan::resolved::{Endpoint, Migration, OnExisting, Verify};
 use crate::plan::tiers::{self, Class};
 use crate::plan::{Loaded, ResolvedPlan};
 use crate::run::{
-    Census, JobError, Keys, Memory, Observer, Pace, Side, Sides, Silent, SplitSize, census, compare_all, doubles,
-    groups, lost_keys, scan, survey,
+    Census, JobError, Keys, Memory, Observer, Pace, Rooms, Side, Sides, Silent, census, compare_all, doubles, groups,
+    lost_keys, scan, survey,
 };
 use crate::state::{JobId, StateError, Store};
 
@@ -30,8 +30,6 @@ use crate::state::{JobId, StateError, Store};
 const AT_ONCE: usize = 32;
 /// Most rows whose dynamic field is gone through without being asked, to name the keys that are left behind.
 const DYNAMIC_ROWS: u64 = 1_000_000;
-/// Splits of a census that is only about keys, whose bytes nobody knows.
-const KEYS_ALONE: SplitSize = SplitSize { rows: 40_000, bytes: u64::MAX };
 
 /// Looks at everything that is selected, and decides. With `waiting`, clusters of Zilliz Cloud that cannot be talked to yet are
 /// waited for, and resumed where the plan allows it.
@@ -75,8 +73,6 @@ pub async fn look(
                 plan: (plan.name.clone(), plan.file.display().to_string()),
                 sides,
                 pace: Pace::new(&tiers::paced(&migration.limits, Class::of(&migration.target)), &memory),
-                at_once: migration.limits.concurrency.max(1),
-                split: SplitSize { rows: migration.limits.split_rows, bytes: memory.split_bytes() },
                 managed: clouds.pair(migration),
                 moment,
             });
@@ -195,7 +191,8 @@ async fn one(
     depth: Depth,
 ) -> Result<(diff::Entry, Option<Census>), FlowError> {
     let Wanted { address, from, to, planned_to, no_cluster, settings, engine, tiers, units, .. } = want;
-    let Stage { sides, at_once, split, moment, .. } = stage;
+    let Stage { sides, pace, moment, .. } = stage;
+    let rooms = &Rooms::new(pace);
     let pinned_hash = plan_hash(&from, &planned_to, &settings);
     let plan_hash = plan_hash(&from, &to, &settings);
     let id = JobId::of(&to.uri, &to.database, &to.collection);
@@ -276,7 +273,7 @@ async fn one(
     if let Some(source) = source {
         let typical = source.schema.typical_row_bytes() as u64;
         let mut compiled = mapping::compile(&source, &seen.settings, &seen.to.collection, from_can, to_can);
-        match rows_of_source(&seen, &source, &compiled, &*sides.source, typical, depth, (*split, moment)).await {
+        match rows_of_source(&seen, &source, &compiled, &*sides.source, typical, depth, (moment, rooms)).await {
             Ok((rows, census)) => (seen.source_rows, counted) = (Some(rows), census),
             Err(JobError::Cluster(error)) if ends_the_command(&error) => return Err(error.into()),
             Err(error) => source_error = Some(error.to_string()),
@@ -285,7 +282,7 @@ async fn one(
         let rows = seen.source_rows.as_ref().map_or(0, Rows::distinct);
         mapping::settle_shards(&mut compiled, &source, seen.settings.shards, to_can, rows);
         if let Some(census) = counted.as_ref().filter(|_| compiled.blocked.is_empty()) {
-            match look_closer(&mut seen, &source, &compiled, census, &*sides.source, depth, *at_once).await {
+            match look_closer(&mut seen, &source, &compiled, census, &*sides.source, depth, rooms).await {
                 Ok(()) => {}
                 Err(JobError::Cluster(error)) if ends_the_command(&error) => return Err(error.into()),
                 Err(error) => source_error = Some(error.to_string()),
@@ -296,7 +293,7 @@ async fn one(
     }
     seen.source_error = source_error;
     if depth != Depth::Schemas {
-        seen.target_rows = match rows_of_target(&seen, &*sides.target).await {
+        seen.target_rows = match rows_of_target(&seen, &*sides.target, &Rooms::new(pace)).await {
             Ok(rows) => rows,
             Err(JobError::Cluster(error)) if ends_the_command(&error) => return Err(error.into()),
             Err(JobError::Cluster(error)) => {
@@ -309,7 +306,7 @@ async fn one(
             && seen.settings.on_existing == OnExisting::Converge
             && mapping.blocked.is_empty()
         {
-            seen.row_diff = row_diff(&seen, mapping, census, sides, (*at_once, *split)).await;
+            seen.row_diff = row_diff(&seen, mapping, census, sides, rooms).await;
         }
     }
     Ok((decide(seen), counted))
@@ -329,21 +326,21 @@ async fn look_closer(
     census: &Census,
     read: &dyn ReadSide,
     depth: Depth,
-    at_once: usize,
+    rooms: &Rooms<'_>,
 ) -> Result<(), JobError> {
     let scan = scan(&seen.from.database, source, seen.settings.filter.as_deref(), census.moment);
     if let Some(key) = mapping.new_key().filter(|_| depth != Depth::Schemas) {
-        let found = doubles(read, &scan, &census.splits, &mapping.columns, key).await?;
+        let found = doubles(read, &scan, &census.splits, &mapping.columns, key, rooms).await?;
         seen.doubled_values = (found.rows, found.examples);
     }
     if depth == Depth::Everything {
-        let found = survey(read, &scan, &census.splits, mapping, at_once).await?;
+        let found = survey(read, &scan, &census.splits, mapping, rooms).await?;
         if mapping.columns.drops_dynamic {
             seen.lost_keys = Some(found.lost_keys.clone());
         }
         seen.survey = Some(found);
     } else if mapping.columns.drops_dynamic && census.rows.physical <= DYNAMIC_ROWS {
-        seen.lost_keys = Some(lost_keys(read, &scan, &census.splits, mapping, at_once).await?);
+        seen.lost_keys = Some(lost_keys(read, &scan, &census.splits, mapping, rooms).await?);
     }
     Ok(())
 }
@@ -355,7 +352,7 @@ async fn rows_of_source(
     read: &dyn ReadSide,
     typical: u64,
     depth: Depth,
-    (split, shared): (SplitSize, &OnceLock<Moment>),
+    (shared, rooms): (&OnceLock<Moment>, &Rooms<'_>),
 ) -> Result<(Rows, Option<Census>), JobError> {
     let database = &seen.from.database;
     // A collection that is not loaded cannot be counted, and looking must not load it.
@@ -380,7 +377,7 @@ async fn rows_of_source(
     let completed = seen.target.as_ref().is_some_and(|target| finished || target.mark.contains_key(MARK_ROWS));
     let each = depth == Depth::Everything || !seen.engine.is_direct() || completed;
     let keys = if each { Keys::Each } else { Keys::Cheaply };
-    let mut taken = census(read, &scan, &groups(mapping), &source.schema.columns(), split, keys).await?;
+    let mut taken = census(read, &scan, &groups(mapping), &source.schema.columns(), keys, rooms).await?;
     if taken.rows.row_bytes == 0 {
         taken.rows.row_bytes = typical;
     }
@@ -388,7 +385,7 @@ async fn rows_of_source(
 }
 
 /// Rows of the target, and of how many keys: a doubled row and a missing one would even out in a count.
-async fn rows_of_target(seen: &Seen, read: &dyn ReadSide) -> Result<Option<Rows>, JobError> {
+async fn rows_of_target(seen: &Seen, read: &dyn ReadSide, rooms: &Rooms<'_>) -> Result<Option<Rows>, JobError> {
     let Some(target) = &seen.target else { return Ok(None) };
     if target.load_state != LoadState::Loaded {
         let physical = read.statistics(&seen.to.database, &target.name).await?;
@@ -397,7 +394,7 @@ async fn rows_of_target(seen: &Seen, read: &dyn ReadSide) -> Result<Option<Rows>
     let moment = read.moment(&seen.to.database, &target.name).await?;
     let scan = scan(&seen.to.database, target, None, moment);
     let key: Vec<Field> = target.schema.primary_key().cloned().into_iter().collect();
-    Ok(Some(census(read, &scan, &partitions(target), &key, KEYS_ALONE, Keys::Each).await?.rows))
+    Ok(Some(census(read, &scan, &partitions(target), &key, Keys::Each, rooms).await?.rows))
 }
 
 /// The partitions of a collection, each by itself; all of it where it has no named ones.
@@ -414,7 +411,7 @@ async fn row_diff(
     mapping: &Mapping,
     census: &Census,
     sides: &Sides,
-    (at_once, split): (usize, SplitSize),
+    rooms: &Rooms<'_>,
 ) -> Option<RowDiff> {
     let target = seen.target.as_ref().filter(|target| target.load_state == LoadState::Loaded)?;
     let source = seen.source.as_ref()?;
@@ -428,15 +425,8 @@ async fn row_diff(
     let observer: &dyn Observer = &Silent;
     let (source_side, target_side) =
         (Side { read: &*sides.source, scan: &source_scan }, Side { read: &*sides.target, scan: &target_scan });
-    let compared = compare_all(
-        source_side,
-        target_side,
-        &census.splits,
-        mapping,
-        Verify::Full,
-        (at_once, split),
-        (observer, &seen.address),
-    )
-    .await;
+    let compared =
+        compare_all(source_side, target_side, &census.splits, mapping, Verify::Full, rooms, (observer, &seen.address))
+            .await;
     compared.ok().map(|found| found.diff)
 }

@@ -81,7 +81,7 @@ impl ReadSide for Unmade {
         self.refused("read rows")
     }
 
-    async fn sample_keys(&self, _: &Scan, _: u64) -> Result<Option<Vec<Key>>> {
+    async fn sample_keys(&self, _: &Scan, _: u64, _: u64) -> Result<Option<Vec<Key>>> {
         self.refused("read keys")
     }
 

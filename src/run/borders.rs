@@ -25,8 +25,8 @@ use std::collections::BTreeMap;
 
 use futures::{StreamExt, TryStreamExt};
 
-use super::JobError;
 use super::walk::walk_range;
+use super::{JobError, Rooms};
 use crate::cluster::{ErrorKind, ReadSide, Scan};
 use crate::collection::{DataType, Key, KeyRange};
 
@@ -34,8 +34,8 @@ use crate::collection::{DataType, Key, KeyRange};
 const AT_ONCE: usize = 4;
 /// Keys of the sample for each split: the sizes that they promise are then right to a tenth.
 const SAMPLED: u64 = 100;
-/// Most keys of a sample.
-const MOST_SAMPLED: u64 = 200_000;
+/// Keys of a sample, at least where a server can only give so many that have something in common, and at most.
+const SAMPLE: (u64, u64) = (32_768, 200_000);
 /// How full a split is meant to be, in fifths of what it may hold. A sample that is right to a tenth then leaves one range in
 /// a hundred that has to be cut again.
 const FIFTHS: u64 = 4;
@@ -57,6 +57,7 @@ pub async fn cut(
     scan: &Scan,
     physical: u64,
     split_rows: u64,
+    rooms: &Rooms<'_>,
 ) -> Result<Option<Vec<Sized>>, JobError> {
     let split_rows = split_rows.max(1);
     if physical <= split_rows {
@@ -69,14 +70,13 @@ pub async fn cut(
     if let Some(ranges) = dense(read, scan, first, physical, split_rows).await? {
         return Ok(Some(ranges));
     }
-    let Some(sample) = sample(read, scan, physical, split_rows).await? else { return Ok(None) };
+    let Some(borders) = sampled(read, scan, physical, split_rows, rooms).await? else { return Ok(None) };
     let mut below = Below { read, scan, physical, known: BTreeMap::new(), counted: 0 };
-    below.count(by_sample(&sample, physical, split_rows)).await?;
-    drop(sample);
+    below.count(borders).await?;
     if let Some(first) = first {
         below.narrow(first, split_rows).await?;
     }
-    below.walk(split_rows).await?;
+    below.walk(split_rows, rooms).await?;
     Ok(Some(merged(below.ranges(), split_rows)))
 }
 
@@ -122,15 +122,21 @@ fn above(key: Key) -> KeyRange {
     KeyRange { after: Some(key), to: None }
 }
 
-/// A sample of the keys, ascending; none where none is to be had. One that would be too large is as good as an empty one.
-async fn sample(
+/// Borders that a sample of the keys says are good ones; none where no sample is to be had. One that would be too large is as good
+/// as an empty one.
+async fn sampled(
     read: &dyn ReadSide,
     scan: &Scan,
     physical: u64,
     split_rows: u64,
+    rooms: &Rooms<'_>,
 ) -> Result<Option<Vec<Key>>, JobError> {
-    let one_in = (split_rows / SAMPLED).max(physical / MOST_SAMPLED).max(1);
-    let mut sample = match read.sample_keys(scan, one_in).await {
+    let room = rooms.keys();
+    let one_in = (split_rows / SAMPLED).max(physical / room.min(SAMPLE.1)).max(1);
+    // The divisor that a server is asked with may be a quarter of what is wanted.
+    let most = (4 * physical / one_in).max(SAMPLE.0).min(room).min(physical);
+    let _room = rooms.for_keys(most).await?;
+    let mut sample = match read.sample_keys(scan, one_in, most).await {
         Ok(Some(sample)) => sample,
         Ok(None) => return Ok(None),
         Err(error) if error.kind == ErrorKind::TooLarge => Vec::new(),
@@ -139,7 +145,7 @@ async fn sample(
     };
     sample.sort();
     sample.dedup();
-    Ok(Some(sample))
+    Ok(Some(by_sample(&sample, physical, split_rows)))
 }
 
 /// Borders that the sample says have as many rows between them as a split is meant to hold.
@@ -236,12 +242,12 @@ impl Below<'_> {
     }
 
     /// Goes through the keys of ranges that still hold too much.
-    async fn walk(&mut self, split_rows: u64) -> Result<(), JobError> {
+    async fn walk(&mut self, split_rows: u64, rooms: &Rooms<'_>) -> Result<(), JobError> {
         let (read, scan) = (self.read, self.scan);
         let large: Vec<Sized> = self.ranges().into_iter().filter(|(_, rows)| *rows > split_rows).collect();
         let mut walks = futures::stream::iter(large)
             .map(|(range, rows)| async move {
-                let walk = walk_range(read, scan, &range, rows, split_rows).await?;
+                let walk = walk_range(read, scan, &range, rows, split_rows, rooms).await?;
                 Ok::<_, JobError>((range, walk.borders))
             })
             .buffer_unordered(AT_ONCE);

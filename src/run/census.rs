@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use super::JobError;
 use super::borders::{Sized, cut};
 use super::walk::{EXAMPLES, walk};
+use super::{JobError, Rooms};
 use crate::cluster::{ErrorKind, FIRST_PAGE, Fitting, Moment, ReadSide, Scan};
 use crate::collection::{DataType, Field, Key, KeyRange, LiveCollection};
 use crate::diff::Rows;
@@ -26,8 +26,9 @@ const LARGE_ROWS: (u64, u64) = (3_000, 5_000);
 /// rows, so a split of a large collection has to be larger. Ever more splits of a small one would only wait for each other.
 const SPLITS: u64 = 32;
 const SMALL_SPLIT: u64 = 40_000;
-/// Rows that are read whole to learn their size.
+/// Rows that are read whole to learn their size, and how many bytes of them at most, as far as the schema tells.
 const SAMPLE_ROWS: usize = 100;
+const SAMPLE_BYTES: usize = 1 << 20;
 
 /// Whether a census has to know about each key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,14 +88,14 @@ pub fn groups(mapping: &Mapping) -> Vec<Vec<String>> {
 }
 
 /// Takes the census of a loaded collection, of the columns `fields`, group of partitions by group. No split gets larger
-/// than `split`; doubled keys beyond the first of each do not count as such where the keys are not gone through.
+/// than there is room for; doubled keys beyond the first of each do not count as such where the keys are not gone through.
 pub async fn census(
     read: &dyn ReadSide,
     scan: &Scan,
     groups: &[Vec<String>],
     fields: &[Field],
-    split: SplitSize,
     keys: Keys,
+    rooms: &Rooms<'_>,
 ) -> Result<Census, JobError> {
     if groups.is_empty() {
         return Ok(Census { splits: Vec::new(), rows: Rows::default(), moment: scan.moment });
@@ -104,17 +105,18 @@ pub async fn census(
     let row_bytes = match fixed_row_bytes(fields) {
         _ if physical == 0 => 0,
         Some(bytes) => bytes,
-        None => row_bytes(read, &whole, fields).await?,
+        None => row_bytes(read, &whole, fields, rooms).await?,
     };
-    let split_rows = split.rows_of(physical, row_bytes);
+    rooms.expect(row_bytes);
+    let split_rows = rooms.pace.split.rows_of(physical, row_bytes);
     let counted = Rows { physical, row_bytes, ..Rows::default() };
     if keys == Keys::Cheaply
         && !is_cheap(&scan.key, &counted)
-        && let Some(census) = by_counts(read, &whole, groups, counted.clone(), split_rows).await?
+        && let Some(census) = by_counts(read, &whole, groups, counted.clone(), split_rows, rooms).await?
     {
         return Ok(census);
     }
-    key_by_key(read, &whole, groups, &counted, split_rows).await
+    key_by_key(read, &whole, groups, &counted, split_rows, rooms).await
 }
 
 /// Whether going through the keys costs little beside copying the rows.
@@ -130,13 +132,14 @@ async fn key_by_key(
     groups: &[Vec<String>],
     counted: &Rows,
     split_rows: u64,
+    rooms: &Rooms<'_>,
 ) -> Result<Census, JobError> {
     let mut rows = Rows { row_bytes: counted.row_bytes, ..Rows::default() };
     let mut splits = Vec::new();
     for partitions in groups {
         let scan = &Scan { partitions: partitions.clone(), ..whole.clone() };
         let physical = if groups.len() == 1 { counted.physical } else { read.count(scan, &KeyRange::ALL).await? };
-        let walk = walk(read, scan, physical, split_rows).await?;
+        let walk = walk(read, scan, physical, split_rows, rooms).await?;
         rows.physical += walk.physical;
         rows.doubled = Some(rows.doubled.unwrap_or_default() + walk.doubled);
         rows.doubled_keys.extend(walk.doubled_keys);
@@ -151,7 +154,7 @@ async fn key_by_key(
     }
     if groups.len() > 1 {
         let physical = read.count(whole, &KeyRange::ALL).await?;
-        let walk = walk(read, whole, physical, u64::MAX).await?;
+        let walk = walk(read, whole, physical, u64::MAX, rooms).await?;
         if walk.physical < rows.physical {
             // Rows went away meanwhile, which must not be taken for keys that stand in two partitions.
             return Err(JobError::Moving(whole.collection.clone()));
@@ -170,6 +173,7 @@ async fn by_counts(
     groups: &[Vec<String>],
     mut rows: Rows,
     split_rows: u64,
+    rooms: &Rooms<'_>,
 ) -> Result<Option<Census>, JobError> {
     // The one key that Milvus 2.3.5 is known to count and never return is found before anything is made.
     let largest = KeyRange { after: Some(Key::Int(i64::MAX - 1)), to: None };
@@ -177,7 +181,7 @@ async fn by_counts(
         return Ok(None);
     }
     if groups.len() > 1 {
-        let walk = walk(read, whole, rows.physical, u64::MAX).await?;
+        let walk = walk(read, whole, rows.physical, u64::MAX, rooms).await?;
         if walk.doubled + walk.unreadable > 0 {
             return Ok(None);
         }
@@ -187,7 +191,7 @@ async fn by_counts(
     for partitions in groups {
         let scan = &Scan { partitions: partitions.clone(), ..whole.clone() };
         let physical = if groups.len() > 1 { read.count(scan, &KeyRange::ALL).await? } else { rows.physical };
-        let Some(ranges) = cut(read, scan, physical, split_rows).await? else { return Ok(None) };
+        let Some(ranges) = cut(read, scan, physical, split_rows, rooms).await? else { return Ok(None) };
         splits.extend(of_group(partitions, ranges));
     }
     Ok(Some(Census { splits, rows, moment: whole.moment }))
@@ -203,12 +207,17 @@ fn fixed_row_bytes(fields: &[Field]) -> Option<u64> {
     widths.sum::<Option<usize>>().map(|bytes| (bytes as u64).max(1))
 }
 
-/// Bytes of one row, from the first rows.
-async fn row_bytes(read: &dyn ReadSide, scan: &Scan, fields: &[Field]) -> Result<u64, JobError> {
-    let mut limit = SAMPLE_ROWS;
+/// Bytes of one row, from the first rows, whose keys tell how long those are.
+async fn row_bytes(read: &dyn ReadSide, scan: &Scan, fields: &[Field], rooms: &Rooms<'_>) -> Result<u64, JobError> {
+    let known: usize = fields.iter().filter_map(|field| field.data_type.fixed_bytes(field.dim())).sum();
+    let mut limit = (SAMPLE_BYTES / known.max(1)).clamp(1, SAMPLE_ROWS);
+    let _room = rooms.for_bytes(SAMPLE_BYTES as u64).await?;
     loop {
         match read.read_next(scan, &KeyRange::ALL, fields, limit).await {
-            Ok(page) => return Ok((page.bytes() as u64).div_ceil((page.rows() as u64).max(1)).max(1)),
+            Ok(page) => {
+                rooms.learn_keys(page.keys());
+                return Ok((page.bytes() as u64).div_ceil((page.rows() as u64).max(1)).max(1));
+            }
             Err(error) if error.kind == ErrorKind::TooLarge && limit > 1 => limit /= 10,
             Err(error) => return Err(error.into()),
         }

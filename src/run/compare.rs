@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use futures::{StreamExt, TryStreamExt};
 
 use super::mapped::{self, MappedRows};
-use super::{Event, JobError, Observer, SplitSize, whole};
+use super::{Event, JobError, Observer, Rooms, whole};
 use crate::cluster::{ReadSide, Scan};
 use crate::collection::{Field, Fingerprint, Key, KeyRange, RowBatch, RowHasher};
 use crate::diff::{Difference, DifferenceKind, RowDiff};
@@ -46,13 +46,14 @@ pub struct RangeDiff {
     pub touched: Touched,
 }
 
-/// Compares one range. `columns` are the mapping's, or only its key.
+/// Compares one range, for the rows of both sides of which the caller has taken room. `columns` are the mapping's, or only its key.
 pub async fn compare(
     source: Side<'_>,
     target: Side<'_>,
     split: &Split,
     mapping: &Mapping,
     columns: &Columns,
+    rooms: &Rooms<'_>,
 ) -> Result<RangeDiff, JobError> {
     let target_partition = mapping.target_partition(&split.partitions);
     let target_scan =
@@ -62,6 +63,8 @@ pub async fn compare(
         mapped::read_mapped(source.read, source.scan, split, columns),
         mapped::read_target(target.read, &target_scan, &split.range, columns),
     )?;
+    rooms.learn(&here.batches);
+    rooms.learn(&there.batches);
     here.all_fit(&source.scan.collection)?;
     let MappedRows { batches: mapped, doubled, quarantined, touched, .. } = here;
     let hasher = RowHasher::new(fields.clone());
@@ -216,28 +219,31 @@ pub struct Comparison {
     pub ranges: (usize, usize),
 }
 
-/// Compares all ranges, `at_once` at a time; where rows are compared as a whole, the target is read in ranges of `size`. Rows to
-/// write are not kept.
+/// Compares all ranges, as many at a time as there is room for. Rows to write are not kept.
 pub async fn compare_all(
     source: Side<'_>,
     target: Side<'_>,
     splits: &[Split],
     mapping: &Mapping,
     level: Verify,
-    (at_once, size): (usize, SplitSize),
+    rooms: &Rooms<'_>,
     (observer, address): (&dyn Observer, &str),
 ) -> Result<Comparison, JobError> {
     if mapping.columns.identity.is_none() {
-        return whole::compare(source, target, splits, mapping, level, (at_once, size), (observer, address)).await;
+        return whole::compare(source, target, splits, mapping, level, rooms, (observer, address)).await;
     }
     let narrow = mapping.columns.narrowed(level);
     let sample = Sample::new(level, splits.len());
     let mut found = futures::stream::iter(splits.iter().enumerate())
         .map(|(number, split)| {
             let columns = if sample.takes(number) { &mapping.columns } else { &narrow };
-            compare(source, target, split, mapping, columns)
+            async move {
+                let _room = rooms.to_read(split, 2).await?;
+                let found = compare(source, target, split, mapping, columns, rooms).await?;
+                Ok::<_, JobError>(RangeDiff { to_write: Vec::new(), ..found })
+            }
         })
-        .buffered(at_once);
+        .buffered(rooms.pace.at_once);
     let mut all = Comparison { ranges: (0, splits.len()), ..Comparison::default() };
     while let Some(range) = found.try_next().await? {
         observer.event(address, &Event::Rows(range.fingerprint.rows));

@@ -3,10 +3,9 @@
 use futures::StreamExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-
 use super::job::Job;
 use super::retries::Retry;
+use super::rooms::Room;
 use super::{Event, JobError, mapped};
 use crate::cluster::{ClusterError, Destination, ErrorKind, Scan};
 use crate::collection::{RowBatch, RowHasher};
@@ -15,12 +14,6 @@ use crate::state::{Progress, Record, Split, Tally};
 
 /// Bytes of one request. Servers take 64 MiB and more; smaller requests keep the pipeline even.
 pub(super) const REQUEST_BYTES: usize = 8 << 20;
-
-/// Room for rows in memory, and one of the requests that read at once.
-pub(super) struct Room<'a> {
-    lane: SemaphorePermit<'a>,
-    room: SemaphorePermit<'a>,
-}
 
 /// Whether rows of keys that exist may be there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,34 +37,15 @@ pub(super) enum Written {
 }
 
 impl Job<'_> {
-    /// Room for the rows of a split in memory, so many times, and the right to read it; unless somebody asked to stop.
+    /// Room for the rows of a split, so many times, and the right to read it; unless somebody asked to stop.
     pub(super) async fn room_to_read(&self, split: &Split, times: u64) -> Result<Room<'_>, JobError> {
-        self.room(split, times, &self.pace.reads).await
+        let room = self.rooms.to_read(split, times).await?;
+        if self.stop.is_cancelled() { Err(JobError::Interrupted) } else { Ok(room) }
     }
 
-    async fn room<'a>(&'a self, split: &Split, times: u64, lanes: &'a Semaphore) -> Result<Room<'a>, JobError> {
-        let room = self.pace.memory.hold(self.bytes_of(split).saturating_mul(times)).await?;
-        let lane = lanes.acquire().await.map_err(|_| JobError::Interrupted)?;
-        if self.stop.is_cancelled() { Err(JobError::Interrupted) } else { Ok(Room { lane, room }) }
-    }
-
-    /// Bytes of the rows of a split, as far as the census and the splits that were read tell.
-    fn bytes_of(&self, split: &Split) -> u64 {
-        let seen = self.row_bytes_seen.load(Ordering::Relaxed);
-        match self.state(|job| job.header.row_bytes).max(seen) {
-            0 => self.pace.split.bytes,
-            row_bytes => split.rows.saturating_mul(row_bytes),
-        }
-    }
-
-    /// Learns from rows that were read how large they are. A census looks at the first ones, and later ones may be far larger: then
-    /// fewer splits are in flight.
-    pub(super) fn learn_size(&self, batches: &[RowBatch]) {
-        let rows: usize = batches.iter().map(RowBatch::rows).sum();
-        let bytes: usize = batches.iter().map(RowBatch::bytes).sum();
-        if let Some(row_bytes) = bytes.checked_div(rows) {
-            self.row_bytes_seen.fetch_max(row_bytes as u64, Ordering::Relaxed);
-        }
+    async fn room_to_copy(&self, split: &Split) -> Result<Room<'_>, JobError> {
+        let room = self.rooms.to_read_ahead(split).await?;
+        if self.stop.is_cancelled() { Err(JobError::Interrupted) } else { Ok(room) }
     }
 
     /// Copies all splits that are not done: as many are read as are written at the same time. After the first error no new split
@@ -132,8 +106,8 @@ impl Job<'_> {
     pub(super) async fn copy_split(&self, number: usize, source: &Scan, target: Option<&Scan>) -> Result<(), JobError> {
         let Some((split, progress)) = self.split_of(number) else { return Ok(()) };
         // Comparing brings the rows of both sides into memory, and is mostly reading.
-        let (times, lanes) = if target.is_some() { (2, &self.pace.reads) } else { (1, &self.pace.ahead) };
-        let Room { lane, room: _room } = self.room(&split, times, lanes).await?;
+        let Room { lane, room: _room } =
+            if target.is_some() { self.room_to_read(&split, 2).await? } else { self.room_to_copy(&split).await? };
         self.check_partitions(&split)?;
         if let Some(target) = target {
             return self.converge_split(number, &split, source, target).await;
@@ -148,12 +122,12 @@ impl Job<'_> {
         };
         let rows = mapped::read_mapped(&*self.sides.source, source, &split, &self.mapping.columns).await?;
         rows.all_fit(&self.entry.seen.from.to_string())?;
-        self.learn_size(&rows.batches);
+        self.rooms.learn(&rows.batches);
         let hasher = RowHasher::new(self.mapping.columns.write.clone());
         let fingerprint = hasher.fingerprint_of(&rows.batches)?;
         // Whoever waits for its turn to read need not wait until this split is written.
         drop(lane);
-        let _lane = self.pace.writes.enter(self.bytes_of(&split)).await?;
+        let _lane = self.pace.writes.enter(self.rooms.bytes_of(&split)).await?;
         if self.stop.is_cancelled() {
             return Err(JobError::Interrupted);
         }

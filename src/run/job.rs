@@ -1,7 +1,7 @@
 //! One collection, from the first record of its journal to the last.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::copy::REQUEST_BYTES;
 use super::execute::Pace;
 use super::moved::Moved;
 use super::retries::{Retried, Retry};
+use super::rooms::Rooms;
 use super::{Event, JobError, Observer, unique};
 use crate::cluster::{Destination, FIRST_PAGE, Fitting, Moment, ReadSide, Scan, WriteSide};
 use crate::collection::{LiveCollection, LoadState};
@@ -82,8 +83,8 @@ pub struct Job<'a> {
     retried: Mutex<Retried>,
     /// Whether rows were sent that may have been there already.
     pub(super) resent: AtomicBool,
-    /// The largest bytes of a row, on average over a split, of those that were read.
-    pub(super) row_bytes_seen: AtomicU64,
+    /// Room for its rows.
+    pub(super) rooms: Rooms<'a>,
     /// Whether the indexes were made before the rows came.
     pub(super) indexed_early: AtomicBool,
     /// As of when the census was taken.
@@ -117,6 +118,8 @@ impl<'a> Job<'a> {
         journal: Journal,
         tools: Tools<'a>,
     ) -> Self {
+        let rooms = Rooms::new(tools.pace);
+        rooms.expect(journal.job().header.row_bytes);
         Self {
             entry,
             mapping,
@@ -136,7 +139,7 @@ impl<'a> Job<'a> {
             retried: Mutex::default(),
             resent: AtomicBool::new(false),
             indexed_early: AtomicBool::new(false),
-            row_bytes_seen: AtomicU64::new(0),
+            rooms,
             moment: OnceLock::new(),
         }
     }
@@ -281,7 +284,7 @@ impl<'a> Job<'a> {
                 self.phase("counting").await?;
                 let (scan, groups) = (self.source_scan().await?, groups(self.mapping));
                 let fields = &self.mapping.columns.read;
-                self.unless_stopped(census(&*self.sides.source, &scan, &groups, fields, self.pace.split, Keys::Cheaply))
+                self.unless_stopped(census(&*self.sides.source, &scan, &groups, fields, Keys::Cheaply, &self.rooms))
                     .await?
             }
         };
@@ -315,7 +318,7 @@ impl<'a> Job<'a> {
         self.phase("checking the new key").await?;
         let scan = self.source_scan().await?;
         let splits: Vec<Split> = self.state(|job| job.splits.iter().flatten().cloned().collect());
-        let looking = unique::doubles(&*self.sides.source, &scan, &splits, &self.mapping.columns, key);
+        let looking = unique::doubles(&*self.sides.source, &scan, &splits, &self.mapping.columns, key, &self.rooms);
         let found = self.unless_stopped(looking).await?;
         if found.rows == 0 {
             return Ok(());

@@ -163,8 +163,7 @@ impl Job<'_> {
         let level = self.entry.verify();
         let fields = columns.narrowed(level).read;
         let taken =
-            census(&*self.sides.source, &source, &groups(self.mapping), &fields, self.pace.split, Keys::Cheaply)
-                .await?;
+            census(&*self.sides.source, &source, &groups(self.mapping), &fields, Keys::Cheaply, &self.rooms).await?;
         if taken.rows.unreadable > 0 {
             return Err(JobError::Unreadable {
                 source_name: seen.from.to_string(),
@@ -182,7 +181,7 @@ impl Job<'_> {
             &taken.splits,
             self.mapping,
             level,
-            (self.pace.at_once, self.pace.split),
+            &self.rooms,
             (self.observer, &seen.address),
         )
         .await

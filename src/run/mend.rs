@@ -36,7 +36,7 @@ impl Job<'_> {
         let (mut first, mut written, mut settled): (Option<RangeDiff>, u64, bool) = (None, 0, false);
         for _ in 0..TRIES {
             let target = Side { scan: &Scan { moment: self.target_moment().await?, ..target.clone() }, ..target_side };
-            let mut found = compare(source_side, target, split, self.mapping, columns).await?;
+            let mut found = compare(source_side, target, split, self.mapping, columns, &self.rooms).await?;
             self.quarantine.keep(number, &found.quarantined).await?;
             let mut gone: HashSet<Key> = HashSet::new();
             if columns.rewrite == Rewrite::Remove || !columns.keeps_key() {

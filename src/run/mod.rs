@@ -42,6 +42,7 @@ mod moved;
 mod prove;
 mod reader;
 mod retries;
+mod rooms;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -53,7 +54,7 @@ mod whole;
 use crate::diff::Place;
 use crate::plan::resolved::Verify;
 
-pub use census::{Census, Keys, SplitSize, census, groups, scan};
+pub use census::{Census, Keys, census, groups, scan};
 pub use compare::{Comparison, Side, compare_all};
 pub use error::JobError;
 pub use execute::{Execution, Pace, Report, Task, execute};
@@ -62,6 +63,7 @@ pub use loading::loaded;
 pub use managed::{LONGEST_PAUSE, ManagedPair, beat};
 pub use memory::Memory;
 pub use moved::Moved;
+pub use rooms::Rooms;
 pub use survey::{lost_keys, survey};
 pub use unique::doubles;
 

@@ -212,8 +212,8 @@ impl Job<'_> {
     }
 
     async fn sum_of_target(&self, level: Verify) -> Result<(Fingerprint, u64), JobError> {
-        let (target, size) = (self.target_scan().await?, (self.pace.at_once, self.pace.split));
-        whole::of_target(&*self.sides.target, &target, &self.mapping.columns, level, size).await
+        let target = self.target_scan().await?;
+        whole::of_target(&*self.sides.target, &target, &self.mapping.columns, level, &self.rooms).await
     }
 
     /// The splits with their numbers and how far they are.
@@ -304,7 +304,7 @@ impl Job<'_> {
                     let rows = reader::read_uncounted(&*self.sides.target, &scan, &split.range, &columns.write).await?;
                     if let Some(rows) = rows.map(|rows| [rows]) {
                         if whole {
-                            self.learn_size(&rows);
+                            self.rooms.learn(&rows);
                         }
                         if is_expected(&rows)? {
                             return Ok(None);
@@ -313,7 +313,7 @@ impl Job<'_> {
                 }
                 let rows = mapped::read_target(&*self.sides.target, &scan, &split.range, columns).await?;
                 if whole {
-                    self.learn_size(&rows.batches);
+                    self.rooms.learn(&rows.batches);
                 }
                 let same = is_expected(&rows.batches)?;
                 Ok::<_, JobError>((!same || rows.physical != rows.distinct).then_some(number))
@@ -329,6 +329,7 @@ impl Job<'_> {
             return Ok(RowDiff::default());
         };
         self.check_partitions(&split)?;
+        let _room = self.room_to_read(&split, 2).await?;
         self.fence().await?;
         let before = match before {
             Progress::Done(tally) => tally.written,

@@ -3,7 +3,7 @@
 use futures::{StreamExt, TryStreamExt};
 
 use super::mapped::parts;
-use super::{JobError, UNFIT_EXAMPLES, reader};
+use super::{JobError, Rooms, UNFIT_EXAMPLES, reader};
 use crate::cluster::{ReadSide, Scan};
 use crate::collection::{DYNAMIC_FIELD, Field};
 use crate::diff::{LostKey, LostKeys, Survey};
@@ -19,15 +19,15 @@ pub async fn survey(
     scan: &Scan,
     splits: &[Split],
     mapping: &Mapping,
-    at_once: usize,
+    rooms: &Rooms<'_>,
 ) -> Result<Survey, JobError> {
     let columns = &mapping.columns;
     let mut fields = columns.read.clone();
     if columns.drops_dynamic && !fields.iter().any(|field| field.name == DYNAMIC_FIELD) {
         fields.push(Field::dynamic());
     }
-    let parts = futures::stream::iter(splits).map(|split| one(read, scan, split, mapping, &fields));
-    let mut parts = parts.buffered(at_once);
+    let parts = futures::stream::iter(splits).map(|split| one(read, scan, split, mapping, &fields, rooms));
+    let mut parts = parts.buffered(rooms.pace.at_once);
     let mut all = Survey::default();
     let mut lost = KeyCensus::default();
     while let Some((part, keys)) = parts.try_next().await? {
@@ -49,12 +49,15 @@ async fn one(
     split: &Split,
     mapping: &Mapping,
     fields: &[Field],
+    rooms: &Rooms<'_>,
 ) -> Result<(Survey, KeyCensus), JobError> {
     let columns = &mapping.columns;
     let (mut part, mut lost) = (Survey::default(), KeyCensus::default());
+    let _room = rooms.to_read(split, 1).await?;
     for (partitions, name) in parts(split, columns) {
         let scan = Scan { partitions, ..scan.clone() };
         let rows = reader::read(read, &scan, &split.range, fields).await?;
+        rooms.learn(&rows.batches);
         for batch in &rows.batches {
             let mapped = columns.apply(batch, name.as_deref())?;
             part.rows += batch.rows() as u64;
@@ -79,20 +82,21 @@ pub async fn lost_keys(
     scan: &Scan,
     splits: &[Split],
     mapping: &Mapping,
-    at_once: usize,
+    rooms: &Rooms<'_>,
 ) -> Result<LostKeys, JobError> {
     let fields = [scan.key.clone(), Field::dynamic()];
     let parts = futures::stream::iter(splits).map(|split| {
         let (fields, scan) = (&fields, Scan { partitions: split.partitions.clone(), ..scan.clone() });
         async move {
             let mut lost = KeyCensus::default();
+            let _room = rooms.to_read(split, 1).await?;
             for batch in reader::read(read, &scan, &split.range, fields).await?.batches {
                 lost.merge(mapping.columns.leftovers(&batch)?);
             }
             Ok::<_, JobError>(lost)
         }
     });
-    let mut parts = parts.buffered(at_once);
+    let mut parts = parts.buffered(rooms.pace.at_once);
     let mut lost = KeyCensus::default();
     while let Some(part) = parts.try_next().await? {
         lost.merge(part);

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use futures::{StreamExt, TryStreamExt};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{JobError, mapped};
+use super::{JobError, Rooms, mapped};
 use crate::cluster::{ReadSide, Scan};
 use crate::collection::{Field, Key};
 use crate::mapping::Columns;
@@ -16,8 +16,6 @@ use crate::state::Split;
 const EXAMPLES: usize = 5;
 /// Rows that are named for each of them.
 const KEYS: usize = 3;
-/// Splits that are read at once.
-const AT_ONCE: usize = 4;
 
 /// What was found of values that stand in several rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,14 +33,23 @@ pub async fn doubles(
     splits: &[Split],
     columns: &Columns,
     name: &str,
+    rooms: &Rooms<'_>,
 ) -> Result<Doubles, JobError> {
     let columns = columns.only(name);
     let mut hashes: Vec<u128> = Vec::new();
-    let mut values = futures::stream::iter(splits).map(|split| values(read, scan, split, &columns)).buffered(AT_ONCE);
-    while let Some(part) = values.try_next().await? {
-        hashes.extend(part.into_iter().map(|(value, _)| hash(&value)));
+    let parts = futures::stream::iter(splits).map(|split| {
+        let columns = &columns;
+        async move {
+            let _room = rooms.to_read(split, 1).await?;
+            let values = values(read, scan, split, columns).await?;
+            Ok::<_, JobError>(values.into_iter().map(|(value, _)| hash(&value)).collect::<Vec<_>>())
+        }
+    });
+    let mut parts = parts.buffered(rooms.pace.at_once);
+    while let Some(part) = parts.try_next().await? {
+        hashes.extend(part);
     }
-    drop(values);
+    drop(parts);
     hashes.sort_unstable();
     let rows = hashes.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64;
     if rows == 0 {
@@ -57,7 +64,8 @@ pub async fn doubles(
         .collect();
     let mut keys: HashMap<Key, Vec<String>> = HashMap::new();
     for split in splits {
-        for (value, key) in self::values(read, scan, split, &columns).await? {
+        let _room = rooms.to_read(split, 1).await?;
+        for (value, key) in values(read, scan, split, &columns).await? {
             if doubled.contains(&hash(&value)) {
                 keys.entry(value).or_default().push(key.to_string());
             }

@@ -6,14 +6,16 @@
 
 use futures::{StreamExt, TryStreamExt};
 
-use super::{JobError, reader};
+use super::{JobError, Rooms, reader};
 use crate::cluster::{ErrorKind, Fitting, ReadSide, Scan};
 use crate::collection::{DataType, Key, KeyRange, RowBatch};
 
-/// Keys that are read in one answer.
+/// Keys that are read in one answer at most.
 const PIECE: u64 = 150_000;
 /// Keys of a page where keys are walked.
 const PAGE: usize = 16_384;
+/// Keys of text up to which the first ones tell how long they are. Of more a sample does, because what comes first may be shorter.
+const FEW: u64 = 50_000;
 /// Pieces that are read at once.
 const AT_ONCE: usize = 3;
 /// Doubled keys that are named.
@@ -40,9 +42,15 @@ pub struct Walk {
 }
 
 /// Goes through all keys, of which the server counts `physical` rows, and cuts them after each `split_rows`.
-pub async fn walk(read: &dyn ReadSide, scan: &Scan, physical: u64, split_rows: u64) -> Result<Walk, JobError> {
-    let pieces = pieces(read, scan, physical).await?;
-    walk_pieces(read, scan, pieces, physical, split_rows).await
+pub async fn walk(
+    read: &dyn ReadSide,
+    scan: &Scan,
+    physical: u64,
+    split_rows: u64,
+    rooms: &Rooms<'_>,
+) -> Result<Walk, JobError> {
+    let pieces = pieces(read, scan, physical, rooms).await?;
+    walk_pieces(read, scan, pieces, physical, split_rows, rooms).await
 }
 
 /// The same for the keys of one range.
@@ -52,8 +60,9 @@ pub async fn walk_range(
     range: &KeyRange,
     physical: u64,
     split_rows: u64,
+    rooms: &Rooms<'_>,
 ) -> Result<Walk, JobError> {
-    walk_pieces(read, scan, vec![range.clone()], physical, split_rows).await
+    walk_pieces(read, scan, vec![range.clone()], physical, split_rows, rooms).await
 }
 
 async fn walk_pieces(
@@ -62,18 +71,26 @@ async fn walk_pieces(
     pieces: Vec<KeyRange>,
     physical: u64,
     split_rows: u64,
+    rooms: &Rooms<'_>,
 ) -> Result<Walk, JobError> {
     let mut walk = Walk::default();
+    let most = most_keys(rooms);
     // What is gone through in one piece was counted just now.
     let counted = (pieces.len() == 1).then_some(physical);
-    let mut found =
-        futures::stream::iter(pieces).map(|range| piece_of_keys(read, scan, range, counted)).buffered(AT_ONCE);
-    while let Some((piece, mut rest)) = found.try_next().await? {
+    // Room is taken in the order of the pieces, which is that in which they are taken up below: the first one always has it.
+    let with_room = |range| async move { (range, rooms.for_keys(most.min(physical)).await) };
+    let found = futures::stream::iter(pieces).then(with_room).map(|(range, room)| async move {
+        let room = room?;
+        let (piece, rest) = piece_of_keys(read, scan, range, counted, (most, rooms.bytes_of_keys())).await?;
+        Ok::<_, JobError>((piece, rest, room))
+    });
+    let mut found = std::pin::pin!(found.buffered(AT_ONCE));
+    while let Some((piece, mut rest, _room)) = found.try_next().await? {
         walk.add(piece, split_rows);
         walk.has_an_end(read, scan, physical).await?;
         // What did not fit one answer is walked here, a piece at a time, so that no more than a few pieces are ever held.
         while let Some(range) = rest {
-            let (piece, after) = piece_by_pages(read, scan, range).await?;
+            let (piece, after) = piece_by_pages(read, scan, range, (most, rooms.bytes_of_keys())).await?;
             walk.add(piece, split_rows);
             walk.has_an_end(read, scan, physical).await?;
             rest = after;
@@ -111,23 +128,34 @@ impl Walk {
     }
 }
 
-/// Ranges of roughly [`PIECE`] keys each, by a sample of the keys; one range where no sample is to be had.
-async fn pieces(read: &dyn ReadSide, scan: &Scan, physical: u64) -> Result<Vec<KeyRange>, JobError> {
-    let count = physical / PIECE + 1;
-    if count == 1 {
+/// Keys of a piece.
+fn most_keys(rooms: &Rooms<'_>) -> u64 {
+    rooms.keys().min(PIECE)
+}
+
+/// Ranges of roughly as many keys as a piece has, by a sample of the keys; one range where no sample is to be had.
+async fn pieces(read: &dyn ReadSide, scan: &Scan, physical: u64, rooms: &Rooms<'_>) -> Result<Vec<KeyRange>, JobError> {
+    let count = physical / most_keys(rooms) + 1;
+    let length_is_known = scan.key.data_type == DataType::Int64 || physical <= FEW;
+    if count == 1 && length_is_known {
         return Ok(vec![KeyRange::ALL]);
     }
-    // About 200 keys of the sample for each piece keep the pieces even to some 7 %.
-    let mut sample = match read.sample_keys(scan, PIECE / 200).await {
+    // About 200 keys of the sample for each piece keep the pieces even to some 7 %. Where keys are so long that this would be more than
+    // a piece itself, pieces are less even, and those that are too large are gone through page by page.
+    let sampled = count.saturating_mul(200).min(rooms.keys());
+    let most = sampled.saturating_mul(8).min(rooms.keys());
+    let _room = rooms.for_keys(most.min(physical)).await?;
+    let mut sample = match read.sample_keys(scan, (physical / sampled).max(1), most).await {
         Ok(Some(sample)) => sample,
         Ok(None) => return Ok(vec![KeyRange::ALL]),
         Err(error) if matches!(error.kind, ErrorKind::TooLarge | ErrorKind::Refused) => return Ok(vec![KeyRange::ALL]),
         Err(error) => return Err(error.into()),
     };
+    rooms.learn_keys(sample.iter());
     sample.sort();
     sample.dedup();
     // No more pieces than the sample has keys: the count may be one that no collection has.
-    let count = usize::try_from(count).unwrap_or(usize::MAX).min(sample.len() + 1);
+    let count = usize::try_from(physical / most_keys(rooms) + 1).unwrap_or(usize::MAX).min(sample.len() + 1);
     let mut borders: Vec<Key> =
         (1..count).filter_map(|piece| sample.get(piece * sample.len() / count).cloned()).collect();
     borders.dedup();
@@ -150,13 +178,14 @@ async fn piece_of_keys(
     scan: &Scan,
     range: KeyRange,
     counted: Option<u64>,
+    (piece, bytes): (u64, u64),
 ) -> Result<(Piece, Option<KeyRange>), JobError> {
     let physical = match counted {
         Some(physical) => physical,
         None => read.count(scan, &range).await?,
     };
     // A range that holds far more keys than it should (a sample that caught none) is walked, so that memory stays bounded.
-    let most = if scan.key.data_type == DataType::Int64 { PIECE * 4 } else { PIECE };
+    let most = if scan.key.data_type == DataType::Int64 { piece * 4 } else { piece };
     if physical <= most && !scan.moment.snapshot {
         match read.read_range(scan, &range, std::slice::from_ref(&scan.key)).await {
             Ok(rows) => {
@@ -169,27 +198,30 @@ async fn piece_of_keys(
             Err(error) => return Err(error.into()),
         }
     }
-    piece_by_pages(read, scan, range).await
+    piece_by_pages(read, scan, range, (piece, bytes)).await
 }
 
-/// The first [`PIECE`] keys of a range by the cursor that loses none, and what is left of the range.
+/// The first `most` keys of a range, or fewer where those have more than so many bytes, by the cursor that loses none, and what is left of the range.
 async fn piece_by_pages(
     read: &dyn ReadSide,
     scan: &Scan,
     range: KeyRange,
+    (most, most_bytes): (u64, u64),
 ) -> Result<(Piece, Option<KeyRange>), JobError> {
     let mut rest = range.clone();
     let mut batches: Vec<RowBatch> = Vec::new();
-    let mut keys = 0;
+    let (mut keys, mut bytes) = (0, 0);
     // Pages of keys alone hold more rows than those of whole rows.
-    let (mut ended, limit) = (false, Fitting::new(PAGE));
-    while keys < PIECE && !ended {
+    let (mut ended, limit) = (false, Fitting::new(PAGE.min(usize::try_from(most).unwrap_or(PAGE))));
+    // The first keys of a collection may be far shorter than these.
+    while keys < most && bytes < most_bytes && !ended {
         let page = reader::page(read, scan, &rest, std::slice::from_ref(&scan.key), &limit).await?;
         match page.max_key() {
             Some(last) => {
                 ended = rest.to.as_ref() == Some(&last);
                 rest.after = Some(last);
                 keys += page.rows() as u64;
+                bytes += page.bytes() as u64;
                 batches.push(page.distinct()?.0);
             }
             None => ended = true,

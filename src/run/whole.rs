@@ -4,7 +4,8 @@
 use futures::{StreamExt, TryStreamExt};
 
 use super::compare::{Comparison, Side};
-use super::{Event, JobError, Keys, Observer, SplitSize, census, mapped, reader};
+use super::mapped::MappedRows;
+use super::{Event, JobError, Keys, Observer, Rooms, census, mapped, reader};
 use crate::cluster::{ReadSide, Scan};
 use crate::collection::{Fingerprint, KeyRange, RowHasher};
 use crate::diff::RowDiff;
@@ -18,7 +19,7 @@ pub async fn of_target(
     scan: &Scan,
     columns: &Columns,
     level: Verify,
-    (at_once, size): (usize, SplitSize),
+    rooms: &Rooms<'_>,
 ) -> Result<(Fingerprint, u64), JobError> {
     let scan = Scan { partitions: Vec::new(), ..scan.clone() };
     let physical = read.count(&scan, &KeyRange::ALL).await?;
@@ -26,18 +27,20 @@ pub async fn of_target(
         return Ok((Fingerprint { rows: physical, sum: 0 }, physical));
     }
     let fields = mapped::beside_key(columns, &columns.write);
-    let taken = census(read, &scan, &[Vec::new()], &fields, size, Keys::Cheaply).await?;
+    let taken = census(read, &scan, &[Vec::new()], &fields, Keys::Cheaply, rooms).await?;
     // The key is hashed with the rows where it comes from the source, and not where the server made it.
     let hasher = RowHasher::new(columns.write.clone());
     let parts = futures::stream::iter(&taken.splits).map(|split| {
         let (scan, fields, hasher) = (&scan, &fields, &hasher);
         async move {
+            let _room = rooms.to_read(split, 1).await?;
             let rows = reader::read(read, scan, &split.range, fields).await?;
+            rooms.learn(&rows.batches);
             let found = hasher.fingerprint_of(&rows.batches)?;
             Ok::<_, JobError>(found)
         }
     });
-    let mut parts = parts.buffered(at_once);
+    let mut parts = parts.buffered(rooms.pace.at_once);
     let mut all = Fingerprint::default();
     while let Some(part) = parts.try_next().await? {
         all.merge(part);
@@ -63,19 +66,26 @@ pub async fn compare(
     splits: &[Split],
     mapping: &Mapping,
     level: Verify,
-    (at_once, size): (usize, SplitSize),
+    rooms: &Rooms<'_>,
     (observer, address): (&dyn Observer, &str),
 ) -> Result<Comparison, JobError> {
     let columns = &mapping.columns;
     let hasher = RowHasher::new(columns.write.clone());
     let mut all = Comparison { ranges: (0, splits.len()), ..Comparison::default() };
     let mut expected = Fingerprint::default();
-    let mut parts = futures::stream::iter(splits)
-        .map(|split| mapped::read_mapped(source.read, source.scan, split, columns))
-        .buffered(at_once);
-    while let Some(part) = parts.try_next().await? {
-        part.all_fit(&source.scan.collection)?;
-        let found = hasher.fingerprint_of(&part.batches)?;
+    let parts = futures::stream::iter(splits).map(|split| {
+        let hasher = &hasher;
+        async move {
+            let _room = rooms.to_read(split, 1).await?;
+            let rows = mapped::read_mapped(source.read, source.scan, split, columns).await?;
+            rooms.learn(&rows.batches);
+            rows.all_fit(&source.scan.collection)?;
+            let found = hasher.fingerprint_of(&rows.batches)?;
+            Ok::<_, JobError>((found, MappedRows { batches: Vec::new(), ..rows }))
+        }
+    });
+    let mut parts = parts.buffered(rooms.pace.at_once);
+    while let Some((found, part)) = parts.try_next().await? {
         observer.event(address, &Event::Rows(found.rows));
         expected.merge(found);
         all.source_doubled += part.doubled;
@@ -83,7 +93,7 @@ pub async fn compare(
         merge_touched(&mut all.touched, part.touched);
     }
     all.rows = expected.rows;
-    let (found, physical) = of_target(target.read, target.scan, columns, level, (at_once, size)).await?;
+    let (found, physical) = of_target(target.read, target.scan, columns, level, rooms).await?;
     all.diff = difference(expected, found, physical, level);
     if all.diff != RowDiff::default() {
         all.ranges.0 = splits.len();

@@ -323,14 +323,14 @@ impl ReadSide for Milvus {
         self.rows(scan, range, fields, params).await
     }
 
-    async fn sample_keys(&self, scan: &Scan, one_in: u64) -> Result<Option<Vec<Key>>> {
+    async fn sample_keys(&self, scan: &Scan, one_in: u64, most: u64) -> Result<Option<Vec<Key>>> {
         // It goes through all of its rows for each query, however few it returns.
         if self.version.lite {
             return Ok(None);
         }
         match scan.key.data_type {
-            DataType::Int64 => self.sample_by_remainder(scan, one_in).await.map(Some),
-            _ => self.sample_by_search(scan).await,
+            DataType::Int64 => self.sample_by_remainder(scan, one_in, most).await.map(Some),
+            _ => self.sample_by_search(scan, most).await,
         }
     }
 

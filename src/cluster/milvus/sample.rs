@@ -12,10 +12,8 @@ use crate::collection::{DataType, Field, Key};
 
 /// Divisors, so that keys which step by a round number are not all in or all out.
 const PRIMES: [u64; 8] = [7, 31, 127, 509, 2_039, 8_191, 32_749, 131_071];
-/// Most keys of a sample. Keys that all have the remainder that is asked for are thinned, so that nobody holds them all.
-const MOST_KEYS: usize = 400_000;
-/// Rows that are searched at each place, the most that servers allow.
-const NEAREST: &str = "16384";
+/// Rows that are searched at each place at most: servers allow no more.
+const NEAREST: u64 = 16_384;
 /// Places to search at.
 const PLACES: usize = 2;
 /// Whatever the index is: an HNSW must keep as many candidates as it returns, a DISKANN too, and an IVF look into some lists.
@@ -23,20 +21,21 @@ const PLACES: usize = 2;
 const SEARCH: &str = r#"{"ef":16384,"search_list":16384,"nprobe":64}"#;
 
 impl Milvus {
-    /// Integer keys of one remainder.
-    pub(super) async fn sample_by_remainder(&self, scan: &Scan, one_in: u64) -> Result<Vec<Key>> {
+    /// Integer keys of one remainder. Where all keys have the remainder that is asked for they are thinned, so that nobody holds them all.
+    pub(super) async fn sample_by_remainder(&self, scan: &Scan, one_in: u64, most: u64) -> Result<Vec<Key>> {
         let divisor = PRIMES.into_iter().rev().find(|prime| *prime <= one_in).unwrap_or(PRIMES[0]);
         let expr = expression::sample(&scan.key.name, divisor, Self::condition(scan).as_deref());
         let answer = self.query(scan, expr, vec![scan.key.name.clone()], Vec::new()).await?;
         let batch = decode::batch(std::slice::from_ref(&scan.key), answer.fields_data)
             .map_err(|error| self.client.error(ErrorKind::Nonsense, "sample the keys", error.to_string()))?;
-        let step = batch.rows().div_ceil(MOST_KEYS).max(1);
+        let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
+        let step = batch.rows().div_ceil(most).max(1);
         Ok(batch.keys().step_by(step).collect())
     }
 
     /// Keys of the rows that lie nearest to a few places, by the first vector field that can be searched; none where none can.
     /// Where vectors have to do with keys, the sample is less even, and no border is less right.
-    pub(super) async fn sample_by_search(&self, scan: &Scan) -> Result<Option<Vec<Key>>> {
+    pub(super) async fn sample_by_search(&self, scan: &Scan, most: u64) -> Result<Option<Vec<Key>>> {
         let Some(answer) = self.description(&scan.database, &scan.collection).await? else { return Ok(None) };
         let (schema, _) = describe::read(&answer, self.version.lite);
         let indexes = self.indexes(&scan.database, &scan.collection).await?;
@@ -45,9 +44,10 @@ impl Milvus {
             Some((field, somewhere(field)?, describe::pairs(&index.params).get("metric_type").cloned()?))
         });
         let Some((field, places, metric)) = searched else { return Ok(None) };
+        let nearest = (most / PLACES as u64).clamp(1, NEAREST).to_string();
         let params = [
             ("anns_field", field.name.as_str()),
-            ("topk", NEAREST),
+            ("topk", nearest.as_str()),
             ("metric_type", &metric),
             ("params", SEARCH),
             ("round_decimal", "-1"),

@@ -303,7 +303,7 @@ impl ReadSide for FakeCluster {
         .await
     }
 
-    async fn sample_keys(&self, _: &Scan, _: u64) -> Result<Option<Vec<Key>>> {
+    async fn sample_keys(&self, _: &Scan, _: u64, _: u64) -> Result<Option<Vec<Key>>> {
         Ok(None)
     }
 

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use crate::cluster::{ClusterError, ErrorKind, FIRST_PAGE, Fitting, Moment, ReadSide, Result, Scan, Watch};
 use crate::collection::{Capabilities, DataType, Field, Key, KeyRange, LiveCollection, RowBatch};
 use crate::diff::Rows;
-use crate::run::SplitSize;
-use crate::run::{Census, Keys, borders, census};
+use crate::plan::resolved::Limits;
+use crate::run::{Census, Keys, Memory, Pace, Rooms, borders, census};
 use crate::state::Split;
 
 const ROWS: i64 = 60_000;
@@ -28,6 +28,14 @@ struct Collection {
     able: Capabilities,
     counts: AtomicU64,
     read: AtomicU64,
+    /// Most bytes of keys in one answer.
+    answered: AtomicU64,
+}
+
+/// Splits of [`SPLIT`] rows, and memory as it is without a word about it.
+fn pace() -> Pace {
+    let limits = Limits { write_mb_per_s: None, concurrency: 4, split_rows: SPLIT };
+    Pace::new(&limits, &Arc::new(Memory::new(256 << 20, limits.concurrency)))
 }
 
 impl Collection {
@@ -36,8 +44,8 @@ impl Collection {
         rows.sort();
         let text = matches!(rows.first(), Some((Key::Text(_), _)));
         let able = Capabilities::able();
-        let (counts, read) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { rows, text, samples: true, hidden: None, able, counts, read }
+        let [counts, read, answered] = [0; 3].map(AtomicU64::new);
+        Self { rows, text, samples: true, hidden: None, able, counts, read, answered }
     }
 
     fn ints(keys: impl IntoIterator<Item = i64>) -> Self {
@@ -81,7 +89,9 @@ impl Collection {
             true => Arc::new(StringArray::from_iter_values(texts)),
             false => Arc::new(Int64Array::from_iter_values(ints)),
         };
-        RowBatch::new(std::slice::from_ref(&scan.key), vec![column]).unwrap()
+        let batch = RowBatch::new(std::slice::from_ref(&scan.key), vec![column]).unwrap();
+        self.answered.fetch_max(batch.bytes() as u64, Ordering::Relaxed);
+        batch
     }
 
     fn no<T>(&self) -> Result<T> {
@@ -138,7 +148,7 @@ impl ReadSide for Collection {
         Ok(self.batch(scan, self.within(scan, range).take(limit).cloned().collect()))
     }
 
-    async fn sample_keys(&self, scan: &Scan, one_in: u64) -> Result<Option<Vec<Key>>> {
+    async fn sample_keys(&self, scan: &Scan, one_in: u64, most: u64) -> Result<Option<Vec<Key>>> {
         if !self.samples {
             return Ok(None);
         }
@@ -148,7 +158,9 @@ impl ReadSide for Collection {
             Key::Int(value) => (value % prime).abs() == 1,
             Key::Text(text) => xxhash_rust::xxh3::xxh3_64(text.as_bytes()).is_multiple_of(one_in.max(1)),
         };
-        Ok(Some(self.within(scan, &KeyRange::ALL).filter(taken).cloned().collect()))
+        let sample: Vec<Key> = self.within(scan, &KeyRange::ALL).filter(taken).cloned().collect();
+        let step = sample.len().div_ceil(most.max(1) as usize).max(1);
+        Ok(Some(sample.into_iter().step_by(step).collect()))
     }
 
     async fn load(&self, _: &str, _: &str) -> Result<()> {
@@ -169,7 +181,10 @@ fn scrambled(number: i64) -> u64 {
 fn cuts(what: &str, collection: &Collection) -> (u64, u64) {
     let scan = collection.scan();
     let physical = collection.rows.len() as u64;
-    let cut = futures::executor::block_on(borders::cut(collection, &scan, physical, SPLIT)).unwrap().unwrap();
+    let pace = pace();
+    let rooms = Rooms::new(&pace);
+    let cut = borders::cut(collection, &scan, physical, SPLIT, &rooms);
+    let cut = futures::executor::block_on(cut).unwrap().unwrap();
     let (mut after, mut sum) = (None, 0);
     for (range, rows) in &cut {
         assert_eq!(range.after, after, "{what}: a gap before {range}");
@@ -235,7 +250,9 @@ fn doubled_keys_make_no_split_larger() {
     // More rows of one key than a split may hold: they are one key, and stay together.
     let scan = collection.scan();
     let collection = Collection::ints((0..ROWS).map(|key| if key < 10_000 { 12_345_678 } else { key * 3 }));
-    let cut = futures::executor::block_on(borders::cut(&collection, &scan, ROWS as u64, SPLIT)).unwrap().unwrap();
+    let (pace, rows) = (pace(), ROWS as u64);
+    let rooms = Rooms::new(&pace);
+    let cut = futures::executor::block_on(borders::cut(&collection, &scan, rows, SPLIT, &rooms)).unwrap().unwrap();
     for (range, rows) in cut {
         let mut keys: Vec<&Key> = collection.within(&scan, &range).collect();
         assert_eq!(keys.len() as u64, rows);
@@ -269,7 +286,9 @@ fn a_server_that_counts_more_than_there_can_be_is_not_asked_for_ever() {
     for step in [1, 3, 7 * 31 * 127 * 509] {
         let collection = Collection::ints((0..1_000).map(|key| key * step));
         let scan = collection.scan();
-        let cut = borders::cut(&collection, &scan, 1 << 48, SPLIT);
+        let pace = pace();
+        let rooms = Rooms::new(&pace);
+        let cut = borders::cut(&collection, &scan, 1 << 48, SPLIT, &rooms);
         let ranges = futures::executor::block_on(cut).unwrap().unwrap().len();
         let counts = collection.counts.load(Ordering::Relaxed);
         assert!(counts < 10_000 && ranges < 10_000, "{counts} counts, {ranges} ranges");
@@ -280,8 +299,9 @@ fn a_server_that_counts_more_than_there_can_be_is_not_asked_for_ever() {
 fn taken(collection: &Collection, groups: &[Vec<String>], keys: Keys) -> (Census, u64) {
     let scan = collection.scan();
     let fields = [scan.key.clone()];
-    let census = census(collection, &scan, groups, &fields, SplitSize { rows: SPLIT, bytes: 8 << 20 }, keys);
-    let census = futures::executor::block_on(census).unwrap();
+    let pace = pace();
+    let rooms = Rooms::new(&pace);
+    let census = futures::executor::block_on(census(collection, &scan, groups, &fields, keys, &rooms)).unwrap();
     let (mut after, mut sum) = (None, 0);
     for Split { range, rows, .. } in census.splits.iter().filter(|split| Some(&split.partitions) == groups.first()) {
         assert_eq!(range.after, after);
@@ -290,6 +310,28 @@ fn taken(collection: &Collection, groups: &[Vec<String>], keys: Keys) -> (Census
     }
     assert!(after.is_none() && sum <= census.rows.physical);
     (census, collection.read.load(Ordering::Relaxed))
+}
+
+#[test]
+fn long_keys_are_gone_through_a_few_megabytes_at_a_time() {
+    let long = |bytes: usize| move |key: u64| format!("{key:020}{}", "x".repeat(bytes));
+    let evenly: Vec<String> = (0..30_000).map(long(2_000)).collect();
+    let late: Vec<String> = (0..60_000).map(|key| long(if key < 1_000 { 0 } else { 1_000 })(key)).collect();
+    let one_page: Vec<String> = (0..1_000).map(long(64_000)).collect();
+    for (what, keys) in [("all of them", evenly), ("but for the first ones", late), ("very much so", one_page)] {
+        assert!(keys.iter().map(String::len).sum::<usize>() > 48 << 20, "{what}");
+        for samples in [true, false] {
+            let rows = keys.len() as u64;
+            let collection = Collection { samples, ..Collection::texts(keys.clone()) };
+            let (found, _) = taken(&collection, &[Vec::new()], Keys::Each);
+            assert_eq!((found.rows.physical, found.rows.doubled), (rows, Some(0)), "{what}");
+            assert!(found.splits.iter().all(|split| split.rows <= SPLIT), "{what}");
+            let answered = collection.answered.load(Ordering::Relaxed) >> 20;
+            // Without a sample the first keys are all that is known, and a server refuses answers that are far too large.
+            let most = if samples { 16 } else { 64 };
+            assert!(answered < most, "{what}, with a sample {samples}: {answered} MiB in one answer");
+        }
+    }
 }
 
 #[test]
