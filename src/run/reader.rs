@@ -3,7 +3,8 @@
 //! A range is read in one answer and held against `count(*)` of the same range. Where the two differ (doubled keys, which
 //! make Milvus 2.3.5 leave out unrelated rows), it is read again by the cursor that loses nothing, to its first empty page.
 //! What is still counted and not returned is either further rows of keys that were returned, or keys that the server never
-//! returns; counting the returned keys by name tells which.
+//! returns; counting the returned keys by name tells which. A row that somebody wrote between the reading and the counting looks the
+//! same, until the place where it stands is read once more.
 
 use super::JobError;
 use crate::cluster::{ErrorKind, Fitting, ReadSide, Scan};
@@ -65,8 +66,10 @@ pub async fn read(read: &dyn ReadSide, scan: &Scan, range: &KeyRange, fields: &[
         if of_returned_keys == physical {
             return Ok(RangeRows { batches, distinct, physical });
         }
-        if of_returned_keys < physical && read.count(scan, range).await? == physical {
-            let keys = name_unreadable(read, scan, range, &batches).await?;
+        if of_returned_keys < physical
+            && read.count(scan, range).await? == physical
+            && let Some(keys) = unreadable(read, scan, range, &batches).await?
+        {
             return Err(JobError::Unreadable {
                 source_name: scan.collection.clone(),
                 count: physical - of_returned_keys,
@@ -167,20 +170,41 @@ pub async fn count_named(read: &dyn ReadSide, scan: &Scan, keys: &[Key]) -> Resu
 }
 
 /// Where a key stands that is counted and never returned: the key itself where it is the largest INT64, which is the one that
-/// Milvus 2.3.5 is known to count and never return, and else the gap between two returned keys, found by halving.
-pub async fn name_unreadable(
+/// Milvus 2.3.5 is known to count and never return, and else the gap between two returned keys, found by halving. None where the
+/// gap has rows by now: those came after the others were read.
+pub async fn unreadable(
     read: &dyn ReadSide,
     scan: &Scan,
     range: &KeyRange,
     batches: &[RowBatch],
-) -> Result<String, JobError> {
+) -> Result<Option<String>, JobError> {
     let top = Key::Int(i64::MAX);
-    if scan.key.data_type == DataType::Int64 && range.contains(&top) {
-        let only = KeyRange { after: Some(Key::Int(i64::MAX - 1)), to: Some(top.clone()) };
-        if read.count(scan, &only).await? > 0 {
-            return Ok(top.to_string());
+    let only = KeyRange { after: Some(Key::Int(i64::MAX - 1)), to: Some(top.clone()) };
+    let holds_top = scan.key.data_type == DataType::Int64 && range.contains(&top);
+    let (gap, known) = if holds_top && read.count(scan, &only).await? > 0 {
+        (only, None)
+    } else {
+        gap(read, scan, range, batches).await?
+    };
+    let mut rest = gap.clone();
+    loop {
+        let page = read.read_next(scan, &rest, std::slice::from_ref(&scan.key), KEYS_AT_ONCE).await?;
+        let Some(last) = page.max_key() else { break };
+        if page.keys().any(|key| Some(&key) != known.as_ref()) {
+            return Ok(None);
         }
+        rest.after = Some(last);
     }
+    Ok(Some(if known.is_none() && gap.to == Some(top.clone()) { top.to_string() } else { gap.to_string() }))
+}
+
+/// The range in which more is counted than is returned, and the one key in it that was returned, if one was.
+async fn gap(
+    read: &dyn ReadSide,
+    scan: &Scan,
+    range: &KeyRange,
+    batches: &[RowBatch],
+) -> Result<(KeyRange, Option<Key>), JobError> {
     let keys = sorted_keys(batches);
     let (mut gap, mut within) = (range.clone(), keys.as_slice());
     while within.len() > 1 {
@@ -194,5 +218,5 @@ pub async fn name_unreadable(
             within = &within[middle + 1..];
         }
     }
-    Ok(gap.to_string())
+    Ok((gap, within.first().cloned()))
 }

@@ -236,7 +236,11 @@ async fn piece_by_pages(
         piece.doubled = of_returned.saturating_sub(keys.len() as u64);
         piece.unreadable = physical.saturating_sub(of_returned);
         if piece.unreadable > 0 {
-            piece.unreadable_place = reader::name_unreadable(read, scan, &covered, &batches).await?;
+            // What came after the pages were read is for whoever reads the splits, and proves them.
+            match reader::unreadable(read, scan, &covered, &batches).await? {
+                Some(place) => piece.unreadable_place = place,
+                None => piece.unreadable = 0,
+            }
         }
         if piece.doubled > 0 {
             piece.doubled_keys = name_doubled(read, scan, &keys).await?;

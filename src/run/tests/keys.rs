@@ -11,7 +11,7 @@ use crate::cluster::{ClusterError, ErrorKind, FIRST_PAGE, Fitting, Moment, ReadS
 use crate::collection::{Capabilities, DataType, Field, Key, KeyRange, LiveCollection, RowBatch};
 use crate::diff::Rows;
 use crate::plan::resolved::Limits;
-use crate::run::{Census, Keys, Memory, Pace, Rooms, borders, census};
+use crate::run::{Census, JobError, Keys, Memory, Pace, Rooms, borders, census, reader};
 use crate::state::Split;
 
 const ROWS: i64 = 60_000;
@@ -25,6 +25,9 @@ struct Collection {
     samples: bool,
     /// Never returned, although it is counted.
     hidden: Option<Key>,
+    /// Not returned until keys were counted by name, as a row that was written after the others were read.
+    late: Option<Key>,
+    named: AtomicU64,
     able: Capabilities,
     counts: AtomicU64,
     read: AtomicU64,
@@ -44,8 +47,8 @@ impl Collection {
         rows.sort();
         let text = matches!(rows.first(), Some((Key::Text(_), _)));
         let able = Capabilities::able();
-        let [counts, read, answered] = [0; 3].map(AtomicU64::new);
-        Self { rows, text, samples: true, hidden: None, able, counts, read, answered }
+        let [counts, read, answered, named] = [0; 4].map(AtomicU64::new);
+        Self { rows, text, samples: true, hidden: None, late: None, named, able, counts, read, answered }
     }
 
     fn ints(keys: impl IntoIterator<Item = i64>) -> Self {
@@ -81,7 +84,8 @@ impl Collection {
 
     fn batch(&self, scan: &Scan, mut keys: Vec<Key>) -> RowBatch {
         keys.dedup();
-        keys.retain(|key| Some(key) != self.hidden.as_ref());
+        let late = self.late.as_ref().filter(|_| self.named.load(Ordering::Relaxed) == 0);
+        keys.retain(|key| Some(key) != self.hidden.as_ref() && Some(key) != late);
         self.read.fetch_add(keys.len() as u64, Ordering::Relaxed);
         let texts = keys.iter().filter_map(|key| if let Key::Text(text) = key { Some(text.as_str()) } else { None });
         let ints = keys.iter().filter_map(|key| if let Key::Int(value) = key { Some(*value) } else { None });
@@ -132,6 +136,7 @@ impl ReadSide for Collection {
     }
 
     async fn count_keys(&self, scan: &Scan, keys: &[Key]) -> Result<u64> {
+        self.named.fetch_add(1, Ordering::Relaxed);
         let keys: std::collections::HashSet<&Key> = keys.iter().collect();
         Ok(self.within(scan, &KeyRange::ALL).filter(|key| keys.contains(key)).count() as u64)
     }
@@ -310,6 +315,26 @@ fn taken(collection: &Collection, groups: &[Vec<String>], keys: Keys) -> (Census
     }
     assert!(after.is_none() && sum <= census.rows.physical);
     (census, collection.read.load(Ordering::Relaxed))
+}
+
+#[test]
+fn a_row_that_came_after_the_others_were_read_is_not_taken_for_one_that_is_never_returned() {
+    for key in [0, 1, 1_500, 2_999] {
+        let key = Key::Int(key * 3);
+        let ints = || Collection::ints((0..3_000).map(|key| key * 3));
+        let late = Collection { late: Some(key.clone()), ..ints() };
+        let (found, _) = taken(&late, &[Vec::new()], Keys::Each);
+        assert_eq!((found.rows.physical, found.rows.unreadable), (3_000, 0), "{key}");
+        let late = Collection { late: Some(key.clone()), ..ints() };
+        let scan = late.scan();
+        let read = reader::read(&late, &scan, &KeyRange::ALL, std::slice::from_ref(&scan.key));
+        assert_eq!(futures::executor::block_on(read).unwrap().distinct, 3_000, "{key}");
+        let hidden = Collection { hidden: Some(key.clone()), ..ints() };
+        let (found, _) = taken(&hidden, &[Vec::new()], Keys::Each);
+        assert_eq!(found.rows.unreadable, 1, "{key}");
+        let read = reader::read(&hidden, &scan, &KeyRange::ALL, std::slice::from_ref(&scan.key));
+        assert!(matches!(futures::executor::block_on(read), Err(JobError::Unreadable { count: 1, .. })), "{key}");
+    }
 }
 
 #[test]
