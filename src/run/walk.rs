@@ -201,7 +201,8 @@ async fn piece_of_keys(
     piece_by_pages(read, scan, range, (piece, bytes)).await
 }
 
-/// The first `most` keys of a range, or fewer where those have more than so many bytes, by the cursor that loses none, and what is left of the range.
+/// The first `most` keys of a range, or fewer where those have more than so many bytes, by the cursor that loses none; and what is
+/// left of the range.
 async fn piece_by_pages(
     read: &dyn ReadSide,
     scan: &Scan,
