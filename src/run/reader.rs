@@ -4,7 +4,7 @@
 //! make Milvus 2.3.5 leave out unrelated rows), it is read again by the cursor that loses nothing, to its first empty page.
 //! What is still counted and not returned is either further rows of keys that were returned, or keys that the server never
 //! returns; counting the returned keys by name tells which. A row that somebody wrote between the reading and the counting looks the
-//! same, until the place where it stands is read once more.
+//! same, until the place where it stands is read once more. Who leaves it out a second time is no longer believed.
 
 use super::JobError;
 use crate::cluster::{ErrorKind, Fitting, ReadSide, Scan};
@@ -35,6 +35,7 @@ impl RangeRows {
 
 /// Reads a range and proves it.
 pub async fn read(read: &dyn ReadSide, scan: &Scan, range: &KeyRange, fields: &[Field]) -> Result<RangeRows, JobError> {
+    let mut missed = None;
     for _ in 0..MOVING_TRIES {
         let mut counted = 0;
         if !scan.moment.snapshot {
@@ -66,10 +67,12 @@ pub async fn read(read: &dyn ReadSide, scan: &Scan, range: &KeyRange, fields: &[
         if of_returned_keys == physical {
             return Ok(RangeRows { batches, distinct, physical });
         }
-        if of_returned_keys < physical
-            && read.count(scan, range).await? == physical
-            && let Some(keys) = unreadable(read, scan, range, &batches).await?
-        {
+        if of_returned_keys < physical && read.count(scan, range).await? == physical {
+            let (keys, came) = unreadable(read, scan, range, &batches).await?;
+            if came && missed.as_ref() != Some(&keys) {
+                missed = Some(keys);
+                continue;
+            }
             return Err(JobError::Unreadable {
                 source_name: scan.collection.clone(),
                 count: physical - of_returned_keys,
@@ -170,14 +173,14 @@ pub async fn count_named(read: &dyn ReadSide, scan: &Scan, keys: &[Key]) -> Resu
 }
 
 /// Where a key stands that is counted and never returned: the key itself where it is the largest INT64, which is the one that
-/// Milvus 2.3.5 is known to count and never return, and else the gap between two returned keys, found by halving. None where the
-/// gap has rows by now: those came after the others were read.
+/// Milvus 2.3.5 is known to count and never return, and else the gap between two returned keys, found by halving. And whether that
+/// gap has rows by now, which then came after the others were read.
 pub async fn unreadable(
     read: &dyn ReadSide,
     scan: &Scan,
     range: &KeyRange,
     batches: &[RowBatch],
-) -> Result<Option<String>, JobError> {
+) -> Result<(String, bool), JobError> {
     let top = Key::Int(i64::MAX);
     let only = KeyRange { after: Some(Key::Int(i64::MAX - 1)), to: Some(top.clone()) };
     let holds_top = scan.key.data_type == DataType::Int64 && range.contains(&top);
@@ -186,16 +189,16 @@ pub async fn unreadable(
     } else {
         gap(read, scan, range, batches).await?
     };
-    let mut rest = gap.clone();
+    let name = if known.is_none() && gap.to.as_ref() == Some(&top) { top.to_string() } else { gap.to_string() };
+    let mut rest = gap;
     loop {
         let page = read.read_next(scan, &rest, std::slice::from_ref(&scan.key), KEYS_AT_ONCE).await?;
-        let Some(last) = page.max_key() else { break };
+        let Some(last) = page.max_key() else { return Ok((name, false)) };
         if page.keys().any(|key| Some(&key) != known.as_ref()) {
-            return Ok(None);
+            return Ok((name, true));
         }
         rest.after = Some(last);
     }
-    Ok(Some(if known.is_none() && gap.to == Some(top.clone()) { top.to_string() } else { gap.to_string() }))
 }
 
 /// The range in which more is counted than is returned, and the one key in it that was returned, if one was.

@@ -239,8 +239,8 @@ async fn piece_by_pages(
         if piece.unreadable > 0 {
             // What came after the pages were read is for whoever reads the splits, and proves them.
             match reader::unreadable(read, scan, &covered, &batches).await? {
-                Some(place) => piece.unreadable_place = place,
-                None => piece.unreadable = 0,
+                (_, true) => piece.unreadable = 0,
+                (place, false) => piece.unreadable_place = place,
             }
         }
         if piece.doubled > 0 {

@@ -89,9 +89,12 @@ fn a_row_that_is_left_out_is_missed_and_named() {
 #[test]
 fn a_row_that_comes_twice_instead_of_another_is_no_row() {
     let source = returning(|_, columns| {
-        rearrange(columns, |keys| (0..keys.len()).map(|row| if keys[row] == 70 { row - 1 } else { row }).collect());
+        rearrange(columns, |keys| {
+            (0..keys.len()).map(|row| if keys[row] == 70 { row.saturating_sub(1) } else { row }).collect()
+        });
     });
-    refused(&source).says(&["rows that the source counts and never returns: 1 (keys above"]);
+    // Asked for by itself the row comes, so whoever counts takes it for a new one, and whoever reads the split misses it twice.
+    refused(&source).says(&["1 rows in all keys are counted but never returned, with keys such as keys above"]);
 }
 
 #[test]
