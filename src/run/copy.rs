@@ -39,12 +39,15 @@ pub(super) enum Written {
 impl Job<'_> {
     /// Room for the rows of a split, so many times, and the right to read it; unless somebody asked to stop.
     pub(super) async fn room_to_read(&self, split: &Split, times: u64) -> Result<Room<'_>, JobError> {
-        let room = self.rooms.to_read(split, times).await?;
-        if self.stop.is_cancelled() { Err(JobError::Interrupted) } else { Ok(room) }
+        self.unless_too_late(self.rooms.to_read(split, times)).await
     }
 
-    async fn room_to_copy(&self, split: &Split) -> Result<Room<'_>, JobError> {
-        let room = self.rooms.to_read_ahead(split).await?;
+    /// Room that was waited for, unless somebody asked to stop meanwhile.
+    async fn unless_too_late<'r>(
+        &self,
+        room: impl Future<Output = Result<Room<'r>, JobError>>,
+    ) -> Result<Room<'r>, JobError> {
+        let room = room.await?;
         if self.stop.is_cancelled() { Err(JobError::Interrupted) } else { Ok(room) }
     }
 
@@ -106,8 +109,10 @@ impl Job<'_> {
     pub(super) async fn copy_split(&self, number: usize, source: &Scan, target: Option<&Scan>) -> Result<(), JobError> {
         let Some((split, progress)) = self.split_of(number) else { return Ok(()) };
         // Comparing brings the rows of both sides into memory, and is mostly reading.
-        let Room { lane, room: _room } =
-            if target.is_some() { self.room_to_read(&split, 2).await? } else { self.room_to_copy(&split).await? };
+        let Room { lane, room: _room } = match target {
+            Some(_) => self.room_to_read(&split, 2).await?,
+            None => self.unless_too_late(self.rooms.to_read_ahead(&split)).await?,
+        };
         self.check_partitions(&split)?;
         if let Some(target) = target {
             return self.converge_split(number, &split, source, target).await;
