@@ -81,7 +81,7 @@ async fn walk_pieces(
     let with_room = |range| async move { (range, rooms.for_keys(most.min(physical)).await) };
     let found = futures::stream::iter(pieces).then(with_room).map(|(range, room)| async move {
         let room = room?;
-        let (piece, rest) = piece_of_keys(read, scan, range, counted, (most, rooms.bytes_of_keys())).await?;
+        let (piece, rest) = piece_of_keys(read, scan, range, counted, rooms).await?;
         Ok::<_, JobError>((piece, rest, room))
     });
     let mut found = std::pin::pin!(found.buffered(AT_ONCE));
@@ -90,7 +90,7 @@ async fn walk_pieces(
         walk.has_an_end(read, scan, physical).await?;
         // What did not fit one answer is walked here, a piece at a time, so that no more than a few pieces are ever held.
         while let Some(range) = rest {
-            let (piece, after) = piece_by_pages(read, scan, range, (most, rooms.bytes_of_keys())).await?;
+            let (piece, after) = piece_by_pages(read, scan, range, rooms).await?;
             walk.add(piece, split_rows);
             walk.has_an_end(read, scan, physical).await?;
             rest = after;
@@ -178,14 +178,14 @@ async fn piece_of_keys(
     scan: &Scan,
     range: KeyRange,
     counted: Option<u64>,
-    (piece, bytes): (u64, u64),
+    rooms: &Rooms<'_>,
 ) -> Result<(Piece, Option<KeyRange>), JobError> {
     let physical = match counted {
         Some(physical) => physical,
         None => read.count(scan, &range).await?,
     };
     // A range that holds far more keys than it should (a sample that caught none) is walked, so that memory stays bounded.
-    let most = if scan.key.data_type == DataType::Int64 { piece * 4 } else { piece };
+    let most = if scan.key.data_type == DataType::Int64 { most_keys(rooms) * 4 } else { most_keys(rooms) };
     if physical <= most && !scan.moment.snapshot {
         match read.read_range(scan, &range, std::slice::from_ref(&scan.key)).await {
             Ok(rows) => {
@@ -198,17 +198,17 @@ async fn piece_of_keys(
             Err(error) => return Err(error.into()),
         }
     }
-    piece_by_pages(read, scan, range, (piece, bytes)).await
+    piece_by_pages(read, scan, range, rooms).await
 }
 
-/// The first `most` keys of a range, or fewer where those have more than so many bytes, by the cursor that loses none; and what is
-/// left of the range.
+/// The keys of a range that make a piece, by number or by bytes, read by the cursor that loses none; and what is left of the range.
 async fn piece_by_pages(
     read: &dyn ReadSide,
     scan: &Scan,
     range: KeyRange,
-    (most, most_bytes): (u64, u64),
+    rooms: &Rooms<'_>,
 ) -> Result<(Piece, Option<KeyRange>), JobError> {
+    let (most, most_bytes) = (most_keys(rooms), rooms.bytes_of_keys());
     let mut rest = range.clone();
     let mut batches: Vec<RowBatch> = Vec::new();
     let (mut keys, mut bytes) = (0, 0);
