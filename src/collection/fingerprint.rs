@@ -77,7 +77,8 @@ impl RowHasher {
     /// Fingerprint of all rows of a batch.
     pub fn fingerprint(&self, batch: &RowBatch) -> Result<Fingerprint, BatchError> {
         let mut fingerprint = Fingerprint::default();
-        self.each(batch, |_, hash| fingerprint.add(hash))?;
+        // From the last to the first: the last were received last and are still in the cache, and the first are sent next.
+        self.each_of(batch, (0..batch.rows()).rev(), |_, hash| fingerprint.add(hash))?;
         Ok(fingerprint)
     }
 
@@ -91,7 +92,16 @@ impl RowHasher {
     }
 
     /// Calls `row` with the number and the hash of each row.
-    pub fn each(&self, batch: &RowBatch, mut row: impl FnMut(usize, u128)) -> Result<(), BatchError> {
+    pub fn each(&self, batch: &RowBatch, row: impl FnMut(usize, u128)) -> Result<(), BatchError> {
+        self.each_of(batch, 0..batch.rows(), row)
+    }
+
+    fn each_of(
+        &self,
+        batch: &RowBatch,
+        numbers: impl Iterator<Item = usize>,
+        mut row: impl FnMut(usize, u128),
+    ) -> Result<(), BatchError> {
         let columns = self
             .fields
             .iter()
@@ -101,7 +111,7 @@ impl RowHasher {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let (mut bytes, mut json) = (Vec::with_capacity(256), JsonHasher::default());
-        for number in 0..batch.rows() {
+        for number in numbers {
             bytes.clear();
             for column in &columns {
                 column.write(number, &mut json, &mut bytes);
