@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 
 use super::mapped::{self, MappedRows};
 use super::{Event, JobError, Observer, Rooms, whole};
@@ -234,16 +234,14 @@ pub async fn compare_all(
     }
     let narrow = mapping.columns.narrowed(level);
     let sample = Sample::new(level, splits.len());
-    let mut found = futures::stream::iter(splits.iter().enumerate())
-        .map(|(number, split)| {
-            let columns = if sample.takes(number) { &mapping.columns } else { &narrow };
-            async move {
-                let _room = rooms.to_read(split, 2).await?;
-                let found = compare(source, target, split, mapping, columns, rooms).await?;
-                Ok::<_, JobError>(RangeDiff { to_write: Vec::new(), ..found })
-            }
-        })
-        .buffered(rooms.pace.at_once);
+    let found = rooms.each(splits, 2, |number, split| {
+        let columns = if sample.takes(number) { &mapping.columns } else { &narrow };
+        async move {
+            let found = compare(source, target, split, mapping, columns, rooms).await?;
+            Ok(RangeDiff { to_write: Vec::new(), ..found })
+        }
+    });
+    let mut found = std::pin::pin!(found);
     let mut all = Comparison { ranges: (0, splits.len()), ..Comparison::default() };
     while let Some(range) = found.try_next().await? {
         observer.event(address, &Event::Rows(range.fingerprint.rows));

@@ -6,6 +6,7 @@
 use std::borrow::Borrow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures::{Stream, StreamExt};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{JobError, Pace};
@@ -70,6 +71,28 @@ impl<'a> Rooms<'a> {
             0 => self.pace.split.bytes,
             row_bytes => split.rows.saturating_mul(row_bytes),
         }
+    }
+
+    /// What `read` makes of each split, in their order. As many are read at once as the limits allow, each when there is room for its
+    /// rows, so many times, which is held until `read` has ended: what it returns is to be small.
+    pub fn each<'s, T, F>(
+        &'s self,
+        splits: &'s [Split],
+        times: u64,
+        read: impl Fn(usize, &'s Split) -> F + 's,
+    ) -> impl Stream<Item = Result<T, JobError>> + 's
+    where
+        T: 's,
+        F: Future<Output = Result<T, JobError>> + 's,
+    {
+        let with_room = move |(number, split)| {
+            let reading = read(number, split);
+            async move {
+                let _room = self.to_read(split, times).await?;
+                reading.await
+            }
+        };
+        futures::stream::iter(splits.iter().enumerate()).map(with_room).buffered(self.pace.at_once)
     }
 
     /// Waits for room for the rows of a split, so many times, and the right to read it.

@@ -1,6 +1,6 @@
 //! Reads the source once as the plan maps it, and counts what each rule would touch, without writing anything.
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 
 use super::mapped::parts;
 use super::{JobError, Rooms, UNFIT_EXAMPLES, reader};
@@ -26,8 +26,7 @@ pub async fn survey(
     if columns.drops_dynamic && !fields.iter().any(|field| field.name == DYNAMIC_FIELD) {
         fields.push(Field::dynamic());
     }
-    let parts = futures::stream::iter(splits).map(|split| one(read, scan, split, mapping, &fields, rooms));
-    let mut parts = parts.buffered(rooms.pace.at_once);
+    let mut parts = std::pin::pin!(rooms.each(splits, 1, |_, split| one(read, scan, split, mapping, &fields, rooms)));
     let mut all = Survey::default();
     let mut lost = KeyCensus::default();
     while let Some((part, keys)) = parts.try_next().await? {
@@ -53,7 +52,6 @@ async fn one(
 ) -> Result<(Survey, KeyCensus), JobError> {
     let columns = &mapping.columns;
     let (mut part, mut lost) = (Survey::default(), KeyCensus::default());
-    let _room = rooms.to_read(split, 1).await?;
     for (partitions, name) in parts(split, columns) {
         let scan = Scan { partitions, ..scan.clone() };
         let rows = reader::read(read, &scan, &split.range, fields).await?;
@@ -85,18 +83,17 @@ pub async fn lost_keys(
     rooms: &Rooms<'_>,
 ) -> Result<LostKeys, JobError> {
     let fields = [scan.key.clone(), Field::dynamic()];
-    let parts = futures::stream::iter(splits).map(|split| {
+    let parts = rooms.each(splits, 1, |_, split| {
         let (fields, scan) = (&fields, Scan { partitions: split.partitions.clone(), ..scan.clone() });
         async move {
             let mut lost = KeyCensus::default();
-            let _room = rooms.to_read(split, 1).await?;
             for batch in reader::read(read, &scan, &split.range, fields).await?.batches {
                 lost.merge(mapping.columns.leftovers(&batch)?);
             }
             Ok::<_, JobError>(lost)
         }
     });
-    let mut parts = parts.buffered(rooms.pace.at_once);
+    let mut parts = std::pin::pin!(parts);
     let mut lost = KeyCensus::default();
     while let Some(part) = parts.try_next().await? {
         lost.merge(part);

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{JobError, Rooms, mapped};
@@ -37,19 +37,18 @@ pub async fn doubles(
 ) -> Result<Doubles, JobError> {
     let columns = columns.only(name);
     let mut hashes: Vec<u128> = Vec::new();
-    let parts = futures::stream::iter(splits).map(|split| {
-        let columns = &columns;
-        async move {
-            let _room = rooms.to_read(split, 1).await?;
-            let values = values(read, scan, split, columns).await?;
-            Ok::<_, JobError>(values.into_iter().map(|(value, _)| hash(&value)).collect::<Vec<_>>())
+    {
+        let mut parts = std::pin::pin!(rooms.each(splits, 1, |_, split| {
+            let columns = &columns;
+            async move {
+                let values = values(read, scan, split, columns).await?;
+                Ok(values.into_iter().map(|(value, _)| hash(&value)).collect::<Vec<_>>())
+            }
+        }));
+        while let Some(part) = parts.try_next().await? {
+            hashes.extend(part);
         }
-    });
-    let mut parts = parts.buffered(rooms.pace.at_once);
-    while let Some(part) = parts.try_next().await? {
-        hashes.extend(part);
     }
-    drop(parts);
     hashes.sort_unstable();
     let rows = hashes.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64;
     if rows == 0 {

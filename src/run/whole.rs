@@ -1,7 +1,7 @@
 //! Proof where no field of the target holds the source's key: all rows of both sides as one sum. A loss or a double shows;
 //! which row it is does not.
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 
 use super::compare::{Comparison, Side};
 use super::mapped::MappedRows;
@@ -30,17 +30,16 @@ pub async fn of_target(
     let taken = census(read, &scan, &[Vec::new()], &fields, Keys::Cheaply, rooms).await?;
     // The key is hashed with the rows where it comes from the source, and not where the server made it.
     let hasher = RowHasher::new(columns.write.clone());
-    let parts = futures::stream::iter(&taken.splits).map(|split| {
+    let parts = rooms.each(&taken.splits, 1, |_, split| {
         let (scan, fields, hasher) = (&scan, &fields, &hasher);
         async move {
-            let _room = rooms.to_read(split, 1).await?;
             let rows = reader::read(read, scan, &split.range, fields).await?;
             rooms.learn(&rows.batches);
             let found = hasher.fingerprint_of(&rows.batches)?;
             Ok::<_, JobError>(found)
         }
     });
-    let mut parts = parts.buffered(rooms.pace.at_once);
+    let mut parts = std::pin::pin!(parts);
     let mut all = Fingerprint::default();
     while let Some(part) = parts.try_next().await? {
         all.merge(part);
@@ -73,10 +72,9 @@ pub async fn compare(
     let hasher = RowHasher::new(columns.write.clone());
     let mut all = Comparison { ranges: (0, splits.len()), ..Comparison::default() };
     let mut expected = Fingerprint::default();
-    let parts = futures::stream::iter(splits).map(|split| {
+    let parts = rooms.each(splits, 1, |_, split| {
         let hasher = &hasher;
         async move {
-            let _room = rooms.to_read(split, 1).await?;
             let rows = mapped::read_mapped(source.read, source.scan, split, columns).await?;
             rooms.learn(&rows.batches);
             rows.all_fit(&source.scan.collection)?;
@@ -84,7 +82,7 @@ pub async fn compare(
             Ok::<_, JobError>((found, MappedRows { batches: Vec::new(), ..rows }))
         }
     });
-    let mut parts = parts.buffered(rooms.pace.at_once);
+    let mut parts = std::pin::pin!(parts);
     while let Some((found, part)) = parts.try_next().await? {
         observer.event(address, &Event::Rows(found.rows));
         expected.merge(found);
