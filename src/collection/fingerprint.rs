@@ -11,7 +11,7 @@ use arrow_array::{
 };
 use arrow_buffer::{ArrowNativeType, ToByteSlice};
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 use super::{BatchError, DataType, Field, JsonHasher, RowBatch};
 
@@ -116,7 +116,7 @@ impl RowHasher {
             for column in &columns {
                 column.write(number, &mut json, &mut bytes);
             }
-            row(number, xxh3_128(&bytes));
+            row(number, XxHash3_128::oneshot(&bytes));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 /// Hashes JSON texts by value: the order of keys, spaces and the spelling of numbers do not count; `1` and `1.0` differ. Of a
 /// key that comes twice the last value counts. A text that is no JSON (Milvus accepted some in the past) is hashed by its
@@ -41,7 +41,7 @@ impl JsonHasher {
             self.form.push(b'!');
             self.form.extend_from_slice(text);
         }
-        xxh3_128(&self.form)
+        XxHash3_128::oneshot(&self.form)
     }
 
     fn number(&mut self, kind: u8, bits: [u8; 8]) {
@@ -250,7 +250,7 @@ mod tests {
             Ok(value) => form_of(&value, &mut form),
             Err(_) => form.extend(b"!".iter().chain(text)),
         }
-        xxh3_128(&form)
+        XxHash3_128::oneshot(&form)
     }
 
     /// Text that is JSON, with keys in any order and twice, spaces and escapes, or all but.

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::TryStreamExt;
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 use super::{JobError, Rooms, mapped};
 use crate::cluster::{ReadSide, Scan};
@@ -99,7 +99,7 @@ async fn values(
 
 fn hash(key: &Key) -> u128 {
     match key {
-        Key::Int(value) => xxh3_128(&value.to_le_bytes()),
-        Key::Text(value) => xxh3_128(value.as_bytes()),
+        Key::Int(value) => XxHash3_128::oneshot(&value.to_le_bytes()),
+        Key::Text(value) => XxHash3_128::oneshot(value.as_bytes()),
     }
 }

@@ -8,7 +8,7 @@ use std::io::{BufRead, Read as _};
 use std::path::Path;
 
 use serde_json::Value;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use super::StateError;
 use super::job::Job;
@@ -41,7 +41,7 @@ pub(super) struct Replayed {
 /// A record as a line, behind a line with that checksum; and the checksum of this one.
 pub(super) fn line(record: &Record, format: u32, before: u64) -> Result<(String, u64), StateError> {
     let json = serde_json::to_string(record).map_err(std::io::Error::other)?;
-    let sum = xxh3_64_with_seed(json.as_bytes(), seed(format, before));
+    let sum = XxHash3_64::oneshot_with_seed(seed(format, before), json.as_bytes());
     Ok((format!("{sum:016x} {json}\n"), sum))
 }
 
@@ -121,7 +121,7 @@ pub(super) fn replay(
 /// The record of a line as JSON, if its checksum fits.
 fn parse(text: &[u8], seed: u64) -> Result<(Value, u64), &'static str> {
     let (checksum, json) = text.split_at_checked(17).ok_or("this is not a line of a journal of vecferry")?;
-    let sum = xxh3_64_with_seed(json, seed);
+    let sum = XxHash3_64::oneshot_with_seed(seed, json);
     if checksum != format!("{sum:016x} ").as_bytes() {
         let is_checksum = checksum[16] == b' ' && checksum[..16].iter().all(u8::is_ascii_hexdigit);
         return Err(match is_checksum {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::journal::{self, Journal};
 use super::tail;
@@ -261,7 +261,7 @@ fn a_file_of_something_else_is_refused() {
         assert!(matches!(error, StateError::Damaged { line: 1, .. }), "{error}");
     }
     let begins_wrongly = "{\"type\":\"creating\"}";
-    written.put(format!("{:016x} {begins_wrongly}\n", xxh3_64(begins_wrongly.as_bytes())).as_bytes());
+    written.put(format!("{:016x} {begins_wrongly}\n", XxHash3_64::oneshot(begins_wrongly.as_bytes())).as_bytes());
     written.is_refused(1, "not the beginning");
 }
 
@@ -279,7 +279,8 @@ fn a_journal_of_the_first_format_is_gone_on_with_as_it_is() {
         r#"{"type":"splits","list":[{"partition":"p","range":{"after":null,"to":null},"rows":3}]}"#,
         r#"{"type":"started","split":0}"#,
     ];
-    let text: String = old.iter().map(|json| format!("{:016x} {json}\n", xxh3_64(json.as_bytes()))).collect();
+    let text: String =
+        old.iter().map(|json| format!("{:016x} {json}\n", XxHash3_64::oneshot(json.as_bytes()))).collect();
     fs_err::write(&path, &text).unwrap();
     let job = store.job(&id()).unwrap().unwrap();
     assert_eq!((job.header.format, &job.progress[..]), (1, &[Progress::Dirty][..]));
@@ -289,7 +290,11 @@ fn a_journal_of_the_first_format_is_gone_on_with_as_it_is() {
     let now = fs_err::read_to_string(&path).unwrap();
     assert!(now.starts_with(&text), "what was written was changed");
     let added = now.lines().last().unwrap();
-    assert_eq!(added[..16], format!("{:016x}", xxh3_64(&added.as_bytes()[17..])), "an older version could not read it");
+    assert_eq!(
+        added[..16],
+        format!("{:016x}", XxHash3_64::oneshot(&added.as_bytes()[17..])),
+        "an older version could not read it"
+    );
     assert!(!tail::path_of(&path).exists());
 }
 
@@ -299,7 +304,7 @@ fn a_newer_format_is_shown_as_far_as_it_goes_and_never_gone_on_with() {
     let first = r#"{"type":"begin","format":99,"tool":"9.9.9","run":"r9","plan":7,"address":"m.default.docs","new":{"x":1},"started":"2026-01-01T00:00:00Z"}"#;
     let text = format!(
         "{:016x} {first}\nblake {{\"type\":\"attempt\",\"pid\":4,\"at\":\"2026-01-02T00:00:00Z\"}}\nx {{\"type\":\"unheard_of\"}}\n\u{fffd}\nx {{\"type\":\"started\",\"split\":9}}\n",
-        xxh3_64(first.as_bytes())
+        XxHash3_64::oneshot(first.as_bytes())
     );
     written.put(text.as_bytes());
     for error in [written.read().unwrap_err(), written.store.resume(&id()).unwrap_err()] {
@@ -455,7 +460,7 @@ proptest! {
         let written = written();
         let mut text = written.lines()[..start.min(9)].concat();
         for line in &lines {
-            text.extend(format!("{:016x} {line}\n", xxh3_64(line.as_bytes())).into_bytes());
+            text.extend(format!("{:016x} {line}\n", XxHash3_64::oneshot(line.as_bytes())).into_bytes());
         }
         written.put(&text);
         let _either = (written.read(), written.store.jobs().unwrap());

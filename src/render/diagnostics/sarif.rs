@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::whereabouts::Whereabouts;
 use crate::diagnostic::{Code, CodeInfo, Diagnostic, Severity, Span};
@@ -143,7 +143,7 @@ impl Fingerprints {
             known.push_str(&format!("\n{}\n{}", here.in_repository(&span.source.name), line.trim()));
         }
         known.push_str(&format!("\n{}", diagnostic.address.as_deref().unwrap_or_default()));
-        let hash = xxh3_64(known.as_bytes());
+        let hash = XxHash3_64::oneshot(known.as_bytes());
         let times = self.seen.entry(known).or_default();
         *times += 1;
         format!("{hash:016x}:{times}")

@@ -161,7 +161,7 @@ impl ReadSide for Collection {
         // Rows of text keys lie in no order of their keys; these are those of which a hash says so.
         let taken = |key: &&Key| match key {
             Key::Int(value) => (value % prime).abs() == 1,
-            Key::Text(text) => xxhash_rust::xxh3::xxh3_64(text.as_bytes()).is_multiple_of(one_in.max(1)),
+            Key::Text(text) => twox_hash::XxHash3_64::oneshot(text.as_bytes()).is_multiple_of(one_in.max(1)),
         };
         let sample: Vec<Key> = self.within(scan, &KeyRange::ALL).filter(taken).cloned().collect();
         let step = sample.len().div_ceil(most.max(1) as usize).max(1);
@@ -179,7 +179,7 @@ impl ReadSide for Collection {
 
 /// A scrambled number, the same for the same one.
 fn scrambled(number: i64) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(&number.to_le_bytes())
+    twox_hash::XxHash3_64::oneshot(&number.to_le_bytes())
 }
 
 /// Cuts it and holds the ranges against the keys. Returns the counts that were asked for and the keys that were read.
