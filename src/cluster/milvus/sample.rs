@@ -1,11 +1,10 @@
 //! Thin samples of the keys, for choosing borders. Milvus has no query for one, so integers are chosen by their remainder, and
 //! text keys are those of the rows nearest to a few places that have nothing to do with keys.
 
-use milvus::proto::common::{ConsistencyLevel, DslType, PlaceholderGroup, PlaceholderType, PlaceholderValue};
-use milvus::proto::milvus::{SearchRequest, search_request::SearchInput};
+use milvus::proto::common::{PlaceholderType, PlaceholderValue};
 use milvus::proto::schema::i_ds::IdField;
-use prost::Message;
 
+use super::search::Wanted;
 use super::{Milvus, decode, describe, expression};
 use crate::cluster::{ErrorKind, Result, Scan};
 use crate::collection::{DataType, Field, Key};
@@ -44,43 +43,17 @@ impl Milvus {
             Some((field, somewhere(field)?, describe::pairs(&index.params).get("metric_type").cloned()?))
         });
         let Some((field, places, metric)) = searched else { return Ok(None) };
-        let nearest = (most / PLACES as u64).clamp(1, NEAREST).to_string();
-        let params = [
-            ("anns_field", field.name.as_str()),
-            ("topk", nearest.as_str()),
-            ("metric_type", &metric),
-            ("params", SEARCH),
-            ("round_decimal", "-1"),
-        ];
-        let level = if scan.moment.timestamp > 0 { ConsistencyLevel::Customized } else { ConsistencyLevel::Strong };
-        let request = SearchRequest {
-            db_name: scan.database.clone(),
-            collection_name: scan.collection.clone(),
-            partition_names: scan.partitions.clone(),
-            dsl: Self::condition(scan).unwrap_or_default(),
-            dsl_type: DslType::BoolExprV1.into(),
-            search_params: describe::key_values(params.map(|(key, value)| (key.to_owned(), value.to_owned()))),
-            guarantee_timestamp: scan.moment.timestamp,
-            nq: PLACES as i64,
-            consistency_level: level.into(),
-            search_input: Some(SearchInput::PlaceholderGroup(
-                PlaceholderGroup { placeholders: vec![places] }.encode_to_vec(),
-            )),
-            ..Default::default()
+        let wanted = Wanted {
+            field: &field.name,
+            metric: &metric,
+            params: SEARCH,
+            places,
+            nearest: (most / PLACES as u64).clamp(1, NEAREST),
+            among: Self::condition(scan).unwrap_or_default(),
         };
-        let answer = self
-            .client
-            .ask_for_rows(
-                &format!("sample the keys of collection `{}`", scan.collection),
-                request,
-                |client, request| {
-                    let mut stub = client.stub();
-                    async move { stub.search(request).await }
-                },
-                |answer| answer.status.as_ref(),
-            )
-            .await?;
-        let ids = answer.results.and_then(|results| results.ids).and_then(|ids| ids.id_field);
+        let action = format!("sample the keys of collection `{}`", scan.collection);
+        let found = self.search(&action, scan, wanted).await?;
+        let ids = found.and_then(|found| found.ids).and_then(|ids| ids.id_field);
         Ok(match ids {
             Some(IdField::StrId(keys)) => Some(keys.data.into_iter().map(Key::Text).collect()),
             Some(IdField::IntId(keys)) => Some(keys.data.into_iter().map(Key::Int).collect()),
