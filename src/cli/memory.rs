@@ -10,7 +10,8 @@ use crate::run::Memory;
 #[derive(Debug, Args)]
 pub(super) struct MemoryArgs {
     /// Memory that the process keeps to, such as `256MiB` or `1GiB`: splits are cut and held back to fit it. Less than 64 MiB is no
-    /// use. Where the first rows of a collection are far smaller than later ones, it takes a few splits to learn that.
+    /// use, and below 128 MiB many collections at once with long keys took up to 20 MiB more. Where the first rows of a collection are
+    /// far smaller than later ones, it takes a few splits to learn that.
     #[arg(long, value_name = "SIZE", env = "VECFERRY_MEMORY", default_value_t = ByteSize(MEMORY), value_parser = size)]
     memory: ByteSize,
 }
