@@ -72,7 +72,6 @@ impl Milvus {
         params: Vec<(&str, String)>,
     ) -> Result<wire::Answer> {
         let action = format!("query collection `{}`", scan.collection);
-        let level = if scan.moment.timestamp > 0 { ConsistencyLevel::Customized } else { ConsistencyLevel::Strong };
         let request = QueryRequest {
             db_name: scan.database.clone(),
             collection_name: scan.collection.clone(),
@@ -80,7 +79,7 @@ impl Milvus {
             output_fields: output,
             partition_names: scan.partitions.clone(),
             guarantee_timestamp: scan.moment.timestamp,
-            consistency_level: level.into(),
+            consistency_level: Self::level(scan).into(),
             use_default_consistency: false,
             query_params: describe::key_values(params.into_iter().map(|(key, value)| (key.to_owned(), value))),
             ..QueryRequest::default()
@@ -98,6 +97,11 @@ impl Milvus {
     pub(super) fn select(scan: &Scan, range: &KeyRange) -> String {
         let text_key = scan.key.data_type == DataType::VarChar;
         expression::select(&scan.key.name, text_key, range, Self::condition(scan).as_deref())
+    }
+
+    /// As of the scan's moment; where it has none, with all that was written before.
+    pub(super) fn level(scan: &Scan) -> ConsistencyLevel {
+        if scan.moment.timestamp > 0 { ConsistencyLevel::Customized } else { ConsistencyLevel::Strong }
     }
 
     /// The plan's filter, and the range of another field where the scan has one.

@@ -1,7 +1,7 @@
 //! Searches: a full-text one, to prove that a function's fields were computed, which can neither be read back nor compared; and what
 //! it has in common with the search for a sample of keys.
 
-use milvus::proto::common::{ConsistencyLevel, DslType, PlaceholderGroup, PlaceholderType, PlaceholderValue};
+use milvus::proto::common::{DslType, PlaceholderGroup, PlaceholderType, PlaceholderValue};
 use milvus::proto::milvus::{SearchRequest, search_request::SearchInput};
 use milvus::proto::schema::SearchResultData;
 use prost::Message;
@@ -37,7 +37,6 @@ impl Milvus {
             ("params", wanted.params),
             ("round_decimal", "-1"),
         ];
-        let level = if at.moment.timestamp > 0 { ConsistencyLevel::Customized } else { ConsistencyLevel::Strong };
         let request = SearchRequest {
             db_name: at.database.clone(),
             collection_name: at.collection.clone(),
@@ -47,7 +46,7 @@ impl Milvus {
             search_params: describe::key_values(params.map(|(key, value)| (key.to_owned(), value.to_owned()))),
             guarantee_timestamp: at.moment.timestamp,
             nq: wanted.places.values.len() as i64,
-            consistency_level: level.into(),
+            consistency_level: Self::level(at).into(),
             search_input: Some(SearchInput::PlaceholderGroup(
                 PlaceholderGroup { placeholders: vec![wanted.places] }.encode_to_vec(),
             )),
