@@ -113,12 +113,12 @@ def pages(client: MilvusClient, name: str, schema: Any, partition: str | None) -
     key = key_of(schema)
     is_text = key.data_type == DataType.VARCHAR
     wanted = [field.name for field in schema.fields if not field.is_dynamic] + ["*"]
-    options: dict[str, Any] = {"partition_names": [partition]} if partition else {}
+    # Both ask for the smallest keys. Where `iterator` is said, the client leaves consistency to the collection, whatever it was told.
+    options: dict[str, Any] = {"iterator": "True"} if is_lite(client) else {"reduce_stop_for_best": "True"}
+    if partition:
+        options["partition_names"] = [partition]
     where, level = (f'{key.name} >= ""' if is_text else f"{key.name} <= {LAST_NUMBER}"), "Strong"
-    while page := client.query(
-        name, where, output_fields=wanted, limit=PAGE, iterator="True", reduce_stop_for_best="True", consistency_level=level,
-        **options,
-    ):
+    while page := client.query(name, where, output_fields=wanted, limit=PAGE, consistency_level=level, **options):
         yield list(page)
         last = page[-1][key.name]
         if last == LAST_NUMBER:
