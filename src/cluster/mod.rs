@@ -53,6 +53,15 @@ pub struct Moment {
     pub snapshot: bool,
 }
 
+/// How a sample of keys is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sampling {
+    /// As the server is quickest at, although its rows may have something in common.
+    Quick,
+    /// Spread over the collection as evenly as the server can make it.
+    Even,
+}
+
 /// What to read: a collection, or one partition of it, at a moment.
 #[derive(Debug, Clone)]
 pub struct Scan {
@@ -166,10 +175,10 @@ pub trait ReadSide: Send + Sync {
     /// answer is the end. Complete also with doubled keys, of which it returns one.
     async fn read_next(&self, scan: &Scan, range: &KeyRange, fields: &[Field], limit: usize) -> Result<RowBatch>;
 
-    /// A thin sample of the keys in no order, spread over the collection as evenly as the server can make it, about one out of
-    /// `one_in`, or some thousands in all, but not many more than `most`; none where the server or the collection does not allow it.
-    /// It may be empty, and a key may stand in it twice: it is good for choosing borders only.
-    async fn sample_keys(&self, scan: &Scan, one_in: u64, most: u64) -> Result<Option<Vec<Key>>>;
+    /// A thin sample of the keys in no order, about one out of `one_in`, or some thousands in all, but not many more than `most`; none
+    /// where the server or the collection does not allow it. It may be empty, and a key may stand in it twice: it is good for
+    /// choosing borders only.
+    async fn sample_keys(&self, scan: &Scan, how: Sampling, one_in: u64, most: u64) -> Result<Option<Vec<Key>>>;
 
     /// Loads the collection and waits until all of it is.
     async fn load(&self, database: &str, collection: &str) -> Result<()>;

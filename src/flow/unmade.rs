@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::cluster::{
-    ClusterError, Destination, ErrorKind, Identity, Moment, NewCollection, Patience, ReadSide, Result, Scan, Watch,
-    WriteSide, milvus,
+    ClusterError, Destination, ErrorKind, Identity, Moment, NewCollection, Patience, ReadSide, Result, Sampling, Scan,
+    Watch, WriteSide, milvus,
 };
 use crate::collection::{Capabilities, Field, Index, Key, KeyRange, LiveCollection, RowBatch};
 
@@ -81,7 +81,7 @@ impl ReadSide for Unmade {
         self.refused("read rows")
     }
 
-    async fn sample_keys(&self, _: &Scan, _: u64, _: u64) -> Result<Option<Vec<Key>>> {
+    async fn sample_keys(&self, _: &Scan, _: Sampling, _: u64, _: u64) -> Result<Option<Vec<Key>>> {
         self.refused("read keys")
     }
 

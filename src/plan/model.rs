@@ -196,7 +196,7 @@ pub(crate) struct LimitsSpec {
     #[serde(default, deserialize_with = "whole")]
     #[schemars(range(min = 1, max = 64))]
     pub(crate) concurrency: Option<u32>,
-    /// Most rows of such a part: smaller ones use less memory, and repeat less after a crash; without it, 200000. A part holds a 32nd of the rows or 40000, whichever is more, as far as this and its bytes allow. It counts for copies that begin after it was set. Example: `split_rows: 10000`
+    /// Most rows of such a part, or hardly more where a sample of the keys told where to cut: smaller ones use less memory, and repeat less after a crash; without it, 200000. A part holds a 32nd of the rows or 40000, whichever is more, as far as this and its bytes allow. It counts for copies that begin after it was set. Example: `split_rows: 10000`
     #[serde(default, deserialize_with = "whole")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) split_rows: Option<u32>,

@@ -6,6 +6,7 @@
 //! splits that share their borders leave no gap whatever the borders are.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::borders::{Sized, cut};
 use super::walk::{EXAMPLES, walk};
@@ -110,13 +111,20 @@ pub async fn census(
     rooms.expect(row_bytes);
     let split_rows = rooms.pace.split.rows_of(physical, row_bytes);
     let counted = Rows { physical, row_bytes, ..Rows::default() };
-    if keys == Keys::Cheaply
-        && !is_cheap(&scan.key, &counted)
-        && let Some(census) = by_counts(read, &whole, groups, counted.clone(), split_rows, rooms).await?
-    {
-        return Ok(census);
-    }
-    key_by_key(read, &whole, groups, &counted, split_rows, rooms).await
+    let begin = Instant::now();
+    let by_counts = match keys {
+        Keys::Cheaply if !is_cheap(&scan.key, &counted) => {
+            by_counts(read, &whole, groups, counted.clone(), split_rows, rooms).await?
+        }
+        _ => None,
+    };
+    let census = match by_counts {
+        Some(census) => census,
+        None => key_by_key(read, &whole, groups, &counted, split_rows, rooms).await?,
+    };
+    let (collection, splits, seconds) = (&whole.collection, census.splits.len(), begin.elapsed().as_secs_f64());
+    tracing::info!(%collection, rows = physical, row_bytes, splits, seconds, "the splits are cut");
+    Ok(census)
 }
 
 /// Whether going through the keys costs little beside copying the rows.
@@ -175,11 +183,6 @@ async fn by_counts(
     split_rows: u64,
     rooms: &Rooms<'_>,
 ) -> Result<Option<Census>, JobError> {
-    // The one key that Milvus 2.3.5 is known to count and never return is found before anything is made.
-    let largest = KeyRange { after: Some(Key::Int(i64::MAX - 1)), to: None };
-    if whole.key.data_type == DataType::Int64 && read.count(whole, &largest).await? > 0 {
-        return Ok(None);
-    }
     if groups.len() > 1 {
         let walk = walk(read, whole, rows.physical, u64::MAX, rooms).await?;
         if walk.doubled + walk.unreadable > 0 {
@@ -187,14 +190,23 @@ async fn by_counts(
         }
         rows.doubled = Some(0);
     }
-    let mut splits = Vec::new();
-    for partitions in groups {
-        let scan = &Scan { partitions: partitions.clone(), ..whole.clone() };
-        let physical = if groups.len() > 1 { read.count(scan, &KeyRange::ALL).await? } else { rows.physical };
-        let Some(ranges) = cut(read, scan, physical, split_rows, rooms).await? else { return Ok(None) };
-        splits.extend(of_group(partitions, ranges));
-    }
-    Ok(Some(Census { splits, rows, moment: whole.moment }))
+    let cutting = async {
+        let mut splits = Vec::new();
+        for partitions in groups {
+            let scan = &Scan { partitions: partitions.clone(), ..whole.clone() };
+            let physical = if groups.len() > 1 { read.count(scan, &KeyRange::ALL).await? } else { rows.physical };
+            let Some(ranges) = cut(read, scan, physical, split_rows, rooms).await? else { return Ok(None) };
+            splits.extend(of_group(partitions, ranges));
+        }
+        Ok::<_, JobError>(Some(splits))
+    };
+    // The one key that Milvus 2.3.5 is known to count and never return is found before anything is made.
+    let largest = async {
+        let range = KeyRange { after: Some(Key::Int(i64::MAX - 1)), to: None };
+        Ok(if whole.key.data_type == DataType::Int64 { read.count(whole, &range).await? } else { 0 })
+    };
+    let (splits, largest) = futures::try_join!(cutting, largest)?;
+    Ok(splits.filter(|_| largest == 0).map(|splits| Census { splits, rows, moment: whole.moment }))
 }
 
 fn of_group(partitions: &[String], ranges: impl IntoIterator<Item = Sized>) -> impl Iterator<Item = Split> {

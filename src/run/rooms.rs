@@ -46,6 +46,11 @@ impl<'a> Rooms<'a> {
         self.row_bytes.fetch_max(row_bytes, Ordering::Relaxed);
     }
 
+    /// The most bytes of a row that anybody knows of, on average over rows that were seen together; 0 before any were.
+    pub fn row_bytes(&self) -> u64 {
+        self.row_bytes.load(Ordering::Relaxed)
+    }
+
     /// Learns from rows that were read how large they are. A census looks at the first ones, and later ones may be far larger: then
     /// fewer splits are in flight.
     pub fn learn(&self, batches: &[RowBatch]) {
@@ -67,7 +72,7 @@ impl<'a> Rooms<'a> {
 
     /// Bytes of the rows of a split, as far as anybody knows.
     pub fn bytes_of(&self, split: &Split) -> u64 {
-        match self.row_bytes.load(Ordering::Relaxed) {
+        match self.row_bytes() {
             0 => self.pace.split.bytes,
             row_bytes => split.rows.saturating_mul(row_bytes),
         }

@@ -7,7 +7,7 @@
 use futures::{StreamExt, TryStreamExt};
 
 use super::{JobError, Rooms, reader};
-use crate::cluster::{ErrorKind, Fitting, ReadSide, Scan};
+use crate::cluster::{ErrorKind, Fitting, ReadSide, Sampling, Scan};
 use crate::collection::{DataType, Key, KeyRange, RowBatch};
 
 /// Keys that are read in one answer at most.
@@ -145,7 +145,7 @@ async fn pieces(read: &dyn ReadSide, scan: &Scan, physical: u64, rooms: &Rooms<'
     let sampled = count.saturating_mul(200).min(rooms.keys());
     let most = sampled.saturating_mul(8).min(rooms.keys());
     let _room = rooms.for_keys(most.min(physical)).await?;
-    let mut sample = match read.sample_keys(scan, (physical / sampled).max(1), most).await {
+    let mut sample = match read.sample_keys(scan, Sampling::Even, (physical / sampled).max(1), most).await {
         Ok(Some(sample)) => sample,
         Ok(None) => return Ok(vec![KeyRange::ALL]),
         Err(error) if matches!(error.kind, ErrorKind::TooLarge | ErrorKind::Refused) => return Ok(vec![KeyRange::ALL]),

@@ -17,7 +17,7 @@ use milvus::proto::milvus::{
 use super::capabilities::{self, Version};
 use super::client::{Client, Stub};
 use super::{Milvus, decode, describe, expression, wire};
-use crate::cluster::{ErrorKind, Fitting, Moment, ReadSide, Result, Scan, Watch};
+use crate::cluster::{ErrorKind, Fitting, Moment, ReadSide, Result, Sampling, Scan, Watch};
 use crate::collection::{
     BatchError, Capabilities, DYNAMIC_FIELD, DataType, Field, Index, Key, KeyRange, LiveCollection, LoadState, RowBatch,
 };
@@ -327,15 +327,24 @@ impl ReadSide for Milvus {
         self.rows(scan, range, fields, params).await
     }
 
-    async fn sample_keys(&self, scan: &Scan, one_in: u64, most: u64) -> Result<Option<Vec<Key>>> {
+    async fn sample_keys(&self, scan: &Scan, how: Sampling, one_in: u64, most: u64) -> Result<Option<Vec<Key>>> {
         // It goes through all of its rows for each query, however few it returns.
         if self.version.lite {
             return Ok(None);
         }
-        match scan.key.data_type {
-            DataType::Int64 => self.sample_by_remainder(scan, one_in, most).await.map(Some),
-            _ => self.sample_by_search(scan, most).await,
+        if scan.key.data_type != DataType::Int64 {
+            return self.sample_by_search(scan, most).await;
         }
+        if how == Sampling::Quick {
+            match self.sample_by_search(scan, most).await {
+                Ok(Some(keys)) => return Ok(Some(keys)),
+                // Who may not search may still read.
+                Ok(None) => {}
+                Err(error) if matches!(error.kind, ErrorKind::Refused | ErrorKind::Forbidden) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.sample_by_remainder(scan, one_in, most).await.map(Some)
     }
 
     async fn load(&self, database: &str, collection: &str) -> Result<()> {

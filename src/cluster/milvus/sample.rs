@@ -1,5 +1,6 @@
-//! Thin samples of the keys, for choosing borders. Milvus has no query for one, so integers are chosen by their remainder, and
-//! text keys are those of the rows nearest to a few places that have nothing to do with keys.
+//! Thin samples of the keys, for choosing borders. Milvus has no query for one, so the keys are those of the rows nearest to a few
+//! places that have nothing to do with keys; or integers of one remainder, which takes the server two or three times as long and is even
+//! whatever vectors have to do with keys.
 
 use milvus::proto::common::{PlaceholderType, PlaceholderValue};
 use milvus::proto::schema::i_ds::IdField;
@@ -15,9 +16,6 @@ const PRIMES: [u64; 8] = [7, 31, 127, 509, 2_039, 8_191, 32_749, 131_071];
 const NEAREST: u64 = 16_384;
 /// Places to search at.
 const PLACES: usize = 2;
-/// Whatever the index is: an HNSW must keep as many candidates as it returns, a DISKANN too, and an IVF look into some lists.
-/// Parameters of other indexes are ignored.
-const SEARCH: &str = r#"{"ef":16384,"search_list":16384,"nprobe":64}"#;
 
 impl Milvus {
     /// Integer keys of one remainder. Where all keys have the remainder that is asked for they are thinned, so that nobody holds them all.
@@ -43,12 +41,16 @@ impl Milvus {
             Some((field, somewhere(field)?, describe::pairs(&index.params).get("metric_type").cloned()?))
         });
         let Some((field, places, metric)) = searched else { return Ok(None) };
+        let nearest = (most / PLACES as u64).clamp(1, NEAREST);
+        // Whatever the index is: an HNSW must keep as many candidates as it returns, a DISKANN too, and an IVF look into some lists.
+        // Parameters of other indexes are ignored.
+        let params = format!(r#"{{"ef":{nearest},"search_list":{nearest},"nprobe":64}}"#);
         let wanted = Wanted {
             field: &field.name,
             metric: &metric,
-            params: SEARCH,
+            params: &params,
             places,
-            nearest: (most / PLACES as u64).clamp(1, NEAREST),
+            nearest,
             among: Self::condition(scan).unwrap_or_default(),
         };
         let action = format!("sample the keys of collection `{}`", scan.collection);

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::script::Trouble;
 use super::world::{Collection, World, Write, batch_of, rows_of, told};
 use crate::cluster::{
-    ClusterError, Destination, ErrorKind, Identity, Moment, NewCollection, Patience, ReadSide, Result, Scan, Watch,
-    WriteSide,
+    ClusterError, Destination, ErrorKind, Identity, Moment, NewCollection, Patience, ReadSide, Result, Sampling, Scan,
+    Watch, WriteSide,
 };
 use crate::collection::{
     Capabilities, DEFAULT_PARTITION, Field, Index, Key, KeyRange, LiveCollection, LoadState, RowBatch,
@@ -303,7 +303,7 @@ impl ReadSide for FakeCluster {
         .await
     }
 
-    async fn sample_keys(&self, _: &Scan, _: u64, _: u64) -> Result<Option<Vec<Key>>> {
+    async fn sample_keys(&self, _: &Scan, _: Sampling, _: u64, _: u64) -> Result<Option<Vec<Key>>> {
         Ok(None)
     }
 
