@@ -28,7 +28,7 @@ demo: servers build ## Move thirty thousand passages between two real Milvus ser
 cloud-demo: servers build ## Move collections between two clusters of a simulator of Zilliz Cloud
 	@$(PYTHON) demo/cloud.py
 
-bench: servers build ## Measure speed beside other ways, on real servers, and write docs/benchmarks.md (three quarters of an hour)
+bench: servers build ## Measure speed beside other ways, on real servers, and write docs/benchmarks.md (an hour)
 	@$(PYTHON) bench/bench.py
 
 bench-mapping: servers build ## Measure what mapping costs, on two real Milvus servers

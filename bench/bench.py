@@ -15,6 +15,7 @@ from pathlib import Path
 import alone
 import copies
 import growth
+import keys
 import levels
 import page
 import peaks
@@ -46,6 +47,7 @@ PARTS: dict[str, Callable[[Job], list[Section]]] = {
     "levels": levels.measure,
     "small": small.measure,
     "growth": growth.measure,
+    "keys": keys.measure,
     "client": alone.measure,
     "memory": peaks.measure,
     # What has nothing to show comes last.

@@ -63,7 +63,7 @@ def build(folder: Path, uri: str, shape: Shape, ranges: list[dict[str, Any]]) ->
         moment = timestamp(channel)
         for bounds in ranges:
             query = milvus_pb2.QueryRequest(
-                collection_name=shape.collection, expr=condition(bounds, shape.uuids), output_fields=shape.fields(),
+                collection_name=shape.collection, expr=condition(bounds, shape.text_keys), output_fields=shape.fields(),
                 guarantee_timestamp=moment, consistency_level=CUSTOMIZED if moment else STRONG,
             )
             answer = ask(query.SerializeToString())
@@ -87,7 +87,7 @@ def timestamp(channel: grpc.Channel) -> int:
 def as_insert(shape: Shape, found: milvus_pb2.QueryResults) -> milvus_pb2.InsertRequest:
     wanted = [column for column in found.fields_data if column.field_name in shape.fields()]
     keys = next(column.scalars for column in wanted if column.field_name == "id")
-    rows = len(keys.string_data.data if shape.uuids else keys.long_data.data)
+    rows = len(keys.string_data.data if shape.text_keys else keys.long_data.data)
     insert = milvus_pb2.InsertRequest(collection_name=shape.collection, num_rows=rows)
     insert.hash_keys.extend(range(rows))
     for column in wanted:

@@ -133,7 +133,7 @@ class Sides:
         """Those of the first run of vecferry."""
         folder = self.folder()
         folder.mkdir()
-        return ceiling.build(folder, self.old, self.shape, self.applied["counts"][0].ranges)
+        return ceiling.build(folder, self.old, self.shape, [split["range"] for split in self.applied["counts"][0].splits])
 
     def read_target(self) -> float:
         """Seconds of what a level of verification that reads everything again has to do at the least: the same rows, on a server that

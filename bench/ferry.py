@@ -10,6 +10,7 @@ from typing import Any
 from figures import Run
 from process import run
 
+LOGGED = ("--verbose", "--log-format", "json")
 PLAN = """\
 version: 1
 name: bench
@@ -33,8 +34,8 @@ class Applied:
     run: Run
     # Seconds of each phase, by its name. Of several collections, the sum: they overlap.
     phases: dict[str, float]
-    # The ranges of keys that it read, each with `after` and `to`.
-    ranges: list[dict[str, Any]]
+    # What it read at a time, each with the `rows` that it expected and the `range` of keys, which has `after` and `to`.
+    splits: list[dict[str, Any]]
 
 
 def plan(old: str, new: str, collections: Iterable[str], verify: str = "counts", settings: str = "") -> str:
@@ -54,8 +55,14 @@ def apply(binary: Path, folder: Path, text: str, *arguments: str) -> Applied:
     return Applied(
         Run(rows, copying(journals), taken.whole, taken.processor, taken.peak),
         phases(journals),
-        [split["range"] for split in splits],
+        splits,
     )
+
+
+def cutting(folder: Path) -> float:
+    """Seconds that finding the splits took, by the log of an apply that was told LOGGED."""
+    lines = [json.loads(line) for line in (folder / "stderr").read_text().splitlines()]
+    return sum(line["fields"]["seconds"] for line in lines if line.get("fields", {}).get("message") == "the splits are cut")
 
 
 def records(journal: Path) -> list[dict[str, Any]]:

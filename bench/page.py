@@ -20,7 +20,7 @@ INTRO = """\
 # Benchmarks
 
 How fast vecferry moves collections, side by side with other ways of moving them, on the same servers and the same rows. This page is
-written by `make bench`, which anybody can run: it needs Linux, Python, Cargo and three quarters of an hour, and starts the servers itself.
+written by `make bench`, which anybody can run: it needs Linux, Python, Cargo and an hour, and starts the servers itself.
 
 Each side runs in a fresh process, in turn and several times over, on the same two servers of this machine. The target is dropped
 between, and each begins when the servers are idle, so that none pays for what the one before left them to do. The source has merged its

@@ -36,8 +36,9 @@ class Shape:
     dim: int
     # A text of two hundred bytes, an int32 and a JSON field.
     passages: bool = False
-    # Keys are uuids in text, and int64 in ascending order otherwise.
-    uuids: bool = False
+    # How its keys lie. Of int64: `ascending`, `gaps` (a thousand, and then a gap that is ever larger) or `auto` (the server's own). Of text:
+    # `uuids`, or `prefix` (all beginning alike).
+    keys: str = "ascending"
     # What serves it: Milvus 2.3.5, or milvus-lite for what that does not have.
     servers: str = "milvus"
 
@@ -47,6 +48,10 @@ class Shape:
 
     def of(self, rows: int) -> "Shape":
         return replace(self, rows=rows)
+
+    @property
+    def text_keys(self) -> bool:
+        return self.keys in ("uuids", "prefix")
 
     def fields(self) -> list[str]:
         return ["id", *(["title", "year", "extra"] if self.passages else []), "vector"]
@@ -58,7 +63,7 @@ SHAPES = {
         # A gigabyte: servers that were just started take longer for the first rows than for all others.
         Shape("768", "768 dimensions with text and JSON", 300_000, 768, passages=True),
         Shape("128", "128 dimensions, and nothing else", 50_000, 128),
-        Shape("varchar", "Keys of uuid strings, 128 dimensions", 50_000, 128, uuids=True),
+        Shape("varchar", "Keys of uuid strings, 128 dimensions", 50_000, 128, keys="uuids"),
         Shape("sparse", "Sparse vectors, on milvus-lite", 3_000, 0, servers="lite"),
     )
 }
@@ -67,10 +72,10 @@ SHAPES = {
 def create(client: MilvusClient, shape: Shape, name: str | None = None) -> None:
     """The collection without rows and without an index."""
     schema = client.create_schema(enable_dynamic_field=False)
-    if shape.uuids:
+    if shape.text_keys:
         schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=36)
     else:
-        schema.add_field("id", DataType.INT64, is_primary=True)
+        schema.add_field("id", DataType.INT64, is_primary=True, auto_id=shape.keys == "auto")
     if shape.passages:
         schema.add_field("title", DataType.VARCHAR, max_length=512)
         schema.add_field("year", DataType.INT32)
@@ -166,10 +171,15 @@ def columns(shape: Shape, first: int, count: int) -> list[schema_pb2.FieldData]:
     rng = np.random.default_rng(first)
     numbers = range(first, first + count)
     made = []
-    if shape.uuids:
-        made.append(scalars("id", DataType.VARCHAR, "string_data", [str(uuid.UUID(bytes=rng.bytes(16))) for _ in numbers]))
-    else:
-        made.append(scalars("id", DataType.INT64, "long_data", numbers))
+    match shape.keys:
+        case "ascending":
+            made.append(scalars("id", DataType.INT64, "long_data", numbers))
+        case "gaps":
+            made.append(scalars("id", DataType.INT64, "long_data", [(at // 1000) ** 3 * 10**9 + at % 1000 for at in numbers]))
+        case "uuids":
+            made.append(scalars("id", DataType.VARCHAR, "string_data", [str(uuid.UUID(bytes=rng.bytes(16))) for _ in numbers]))
+        case "prefix":
+            made.append(scalars("id", DataType.VARCHAR, "string_data", [f"https://example.com/item/{at:010}" for at in numbers]))
     if shape.passages:
         words = rng.choice(WORDS, size=(count, 40))
         titles = [f"{number}: {' '.join(row)}"[:200].ljust(200, ".") for number, row in zip(numbers, words)]
