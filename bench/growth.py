@@ -23,7 +23,7 @@ def measure(job: Job) -> list[Section]:
             fill(old, shape)
         parts = [Shape(f"part_{number}", "", sizes[0], 8) for number in range(PARTS)]
         for shape in parts:
-            fill(old, shape)
+            fill(old, shape, merge=False)
         all_sides = [Sides(job, shape, old, new, at_once=AT_ONCE) for shape in shapes]
         together: list[Run] = []
         for number in range(job.often):

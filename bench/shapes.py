@@ -102,8 +102,8 @@ def load(client: MilvusClient, shape: Shape, name: str | None = None) -> None:
     client.load_collection(name or shape.collection)
 
 
-def fill(uri: str, shape: Shape) -> None:
-    """Creates, fills, flushes, indexes and loads it, and leaves it at rest."""
+def fill(uri: str, shape: Shape, merge: bool = True) -> None:
+    """Creates, fills, flushes, indexes and loads it, and leaves it at rest: merged, where one flush may have left several segments."""
     client = MilvusClient(uri=uri)
     create(client, shape)
     with grpc.insecure_channel(address(uri), options=UNLIMITED) as channel:
@@ -113,7 +113,7 @@ def fill(uri: str, shape: Shape) -> None:
             assert not answer.status.code, answer.status
     client.flush(shape.collection)
     load(client, shape)
-    if shape.servers == "milvus":
+    if merge and shape.servers == "milvus":
         rest(client, shape.collection)
     client.close()
 
