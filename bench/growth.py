@@ -44,6 +44,16 @@ def all_parts(job: Job, old: str, new: str, names: list[str], number: int) -> Ru
     return run
 
 
+def costs(runs: list[Run]) -> list[str]:
+    """What a row costs, as the table has it."""
+    return [
+        spread([1e6 / one for one in rate(runs).values]).text(".2f"),
+        spread([run.whole / run.rows * 1e6 for run in runs if run.whole]).text(".2f"),
+        effort(runs).text(".2f"),
+        spread([run.peak / 1e6 for run in runs if run.peak]).text(".0f"),
+    ]
+
+
 def section(all_sides: list[Sides], together: list[Run]) -> Section:
     text = (
         "One collection with an int64 key and vectors of 8 dimensions, so that the rows are many and small. The cost of a row is the "
@@ -56,24 +66,10 @@ def section(all_sides: list[Sides], together: list[Run]) -> Section:
         "ceiling, µs a row",
     ])
     for sides in all_sides:
-        mine = sides.runs[COUNTS]
-        table.rows.append([
-            sides.shape.title,
-            spread([1e6 / one for one in rate(mine).values]).text(".2f"),
-            spread([run.whole / run.rows * 1e6 for run in mine if run.whole]).text(".2f"),
-            effort(mine).text(".2f"),
-            spread([run.peak / 1e6 for run in mine if run.peak]).text(".0f"),
-            spread([1e6 / one for one in rate(sides.runs[CEILING]).values]).text(".2f"),
-        ])
+        alone = spread([1e6 / one for one in rate(sides.runs[CEILING]).values]).text(".2f")
+        table.rows.append([sides.shape.title, *costs(sides.runs[COUNTS]), alone])
     few, many = all_sides[0], all_sides[1]
-    table.rows.append([
-        f"{PARTS} collections of {few.shape.title} each",
-        spread([1e6 / one for one in rate(together).values]).text(".2f"),
-        spread([run.whole / run.rows * 1e6 for run in together if run.whole]).text(".2f"),
-        effort(together).text(".2f"),
-        spread([run.peak / 1e6 for run in together if run.peak]).text(".0f"),
-        "–",
-    ])
+    table.rows.append([f"{PARTS} collections of {few.shape.title} each", *costs(together), "–"])
     times = over(rate(few.runs[COUNTS]), rate(many.runs[COUNTS]))
     what = f"Copying a row of {many.shape.title}, beside one of {few.shape.title}"
     claim = Claim(what, "at most 1.15 times", f"{times:.2f} times", times <= 1.15)
